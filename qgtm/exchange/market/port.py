@@ -1,0 +1,86 @@
+"""What the exchange core asks of a market: sessions, prices on a path, bars, corporate actions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A trading day with its regular hours, as aware UTC times."""
+
+    day: date
+    open_at: datetime
+    close_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The best bid and offer and the last trade, in dollars to the cent; sizes in shares."""
+
+    bid: Decimal
+    ask: Decimal
+    bid_size: int
+    ask_size: int
+    last: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class MarketBar:
+    """One bar that begins at `at` (aware UTC); prices to the cent, volume in shares."""
+
+    at: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: int
+    trades: int
+    vwap: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CorporateAction:
+    """A split (`ratio` new shares for one old) or a cash dividend (`cash_usd` a share), on its ex-day."""
+
+    symbol: str
+    ex_day: date
+    ratio: Decimal | None
+    cash_usd: Decimal | None
+
+
+class Market(Protocol):
+    """A price path that is a pure function of its seed (or its files) and of time.
+
+    Nothing that it says of a session may depend on a later session, so that a longer
+    market and one that ends earlier agree on all they share.
+    """
+
+    @property
+    def symbols(self) -> tuple[str, ...]: ...
+
+    def session_on(self, day: date) -> Session | None:
+        """Return the session of `day`, None when the market is closed all day."""
+        ...
+
+    def sessions(self, start: date, end: date) -> Sequence[Session]:
+        """Return the sessions from `start` to `end`, both included."""
+        ...
+
+    def quote(self, symbol: str, at: datetime) -> Quote | None:
+        """Return the quote at `at`; out of hours the last one; None when the symbol has no price yet."""
+        ...
+
+    def minutes(self, symbol: str, day: date) -> Sequence[MarketBar]:
+        """Return all one-minute bars of a session (the caller cuts at now); empty when it has none."""
+        ...
+
+    def daily(self, symbol: str, day: date) -> MarketBar | None:
+        """Return the session's finished daily bar, None when the symbol has none that day."""
+        ...
+
+    def actions(self, start: date, end: date) -> Sequence[CorporateAction]:
+        """Return the corporate actions with ex-days from `start` to `end`, both included."""
+        ...
