@@ -1,0 +1,120 @@
+"""Dataclasses to canonical JSON and back, exactly: Decimal and moments as text, floats by repr.
+
+Canonical means: sorted keys, no spaces, no NaN. The same value always gives the same bytes,
+so that hashes can be compared.
+"""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from typing import Any
+
+from qgtm.core.errors import EventError
+from qgtm.core.instant import instant_from_text, text_from_instant
+
+Decoder = Callable[[Any], Any]
+
+
+def _plain(value: object) -> object:
+    """Turn what json does not know into what it knows (json calls this for such values only)."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime):
+        return text_from_instant(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return fields_of(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    raise EventError(f"a {type(value).__name__} cannot be written to the journal")
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+def fields_of(value: Any) -> dict[str, object]:
+    """Return a dataclass's fields by name, not copied."""
+    return {name: getattr(value, name) for name in _names(type(value))}
+
+
+_encoder = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain
+)
+
+
+def canonical(value: object) -> str:
+    """Return `value` as canonical JSON; raise EventError for what JSON cannot hold (NaN, a set of sets)."""
+    try:
+        return _encoder.encode(value)
+    except ValueError as problem:
+        raise EventError(f"{type(value).__name__} cannot be written to the journal: {problem}") from problem
+
+
+def _mapping(inner: Decoder) -> Decoder:
+    return lambda body: {key: inner(item) for key, item in body.items()}
+
+
+def _tuple(arguments: tuple[Any, ...]) -> Decoder:
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        inner = decoder(arguments[0])
+        return lambda body: tuple(inner(item) for item in body)
+    inners = [decoder(argument) for argument in arguments]
+    return lambda body: tuple(each(item) for each, item in zip(inners, body, strict=True))
+
+
+def _optional(arguments: tuple[Any, ...]) -> Decoder:
+    inner = decoder(next(argument for argument in arguments if argument is not type(None)))
+    return lambda body: None if body is None else inner(body)
+
+
+def _dataclass(kind: type) -> Decoder:
+    hints = typing.get_type_hints(kind)
+    inners = {name: decoder(hints[name]) for name in _names(kind)}
+    return lambda body: kind(**{name: inners[name](item) for name, item in body.items()})
+
+
+@cache
+def decoder(kind: Any) -> Decoder:
+    """Return the function that turns parsed JSON back into `kind` (any type the events use)."""
+    simple: dict[Any, Decoder] = {
+        Decimal: Decimal,
+        datetime: instant_from_text,
+        date: date.fromisoformat,
+        float: lambda body: None if body is None else float(body),
+    }
+    if kind in simple:
+        return simple[kind]
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _optional(arguments)
+    if origin is tuple:
+        return _tuple(arguments)
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping(decoder(arguments[1]))
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return _dataclass(kind)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    return lambda body: body
+
+
+def decode(kind: Any, body: object) -> Any:
+    """Return `body` (parsed JSON) as a `kind`; raise EventError when it does not fit."""
+    try:
+        return decoder(kind)(body)
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as problem:
+        name = getattr(kind, "__name__", kind)
+        raise EventError(f"this is no {name}: {problem!r} in {body!r:.200}") from problem

@@ -1,0 +1,61 @@
+"""What the engine wants done, in the imperative. Effects are never journaled; their outcomes are.
+
+The engine asks for the same effect again on each turn until the fact that it leads to arrives;
+whoever performs them keeps one of a kind in flight and paces the rest.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from qgtm.core.order import Order
+
+effect = dataclass(frozen=True, slots=True)
+
+
+@effect
+class Submit:
+    """Send an order that is written down."""
+
+    order: Order
+
+
+@effect
+class Cancel:
+    """Ask the broker to cancel a live order."""
+
+    order: Order
+    reason: str
+
+
+@effect
+class AskOrder:
+    """Ask the broker what became of an order."""
+
+    client_order_id: str
+
+
+@effect
+class FetchBars:
+    """Fetch the daily bars of a finished session."""
+
+    session: date
+
+
+@effect
+class FetchQuotes:
+    """Fetch fresh quotes."""
+
+    symbols: tuple[str, ...]
+
+
+@effect
+class SampleAccount:
+    """Fetch the account and the marks of its positions."""
+
+
+@effect
+class Reconcile:
+    """Compare both books."""
+
+
+Effect = Submit | Cancel | AskOrder | FetchBars | FetchQuotes | SampleAccount | Reconcile

@@ -1,0 +1,42 @@
+"""A position, by cumulative fills."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Signed whole shares and what they cost: `cost_usd` / `quantity` is the mean entry price."""
+
+    quantity: Decimal = Decimal(0)
+    cost_usd: Decimal = Decimal(0)
+    realized_usd: Decimal = Decimal(0)
+
+
+def filled(position: Position, quantity: Decimal, price: Decimal) -> Position:
+    """Return the position after `quantity` signed shares at `price` (average-cost method).
+
+    Closing shares realise price minus mean cost; shares through zero open anew at `price`.
+    """
+    held = position.quantity
+    if held * quantity >= 0:
+        return Position(
+            quantity=held + quantity,
+            cost_usd=position.cost_usd + quantity * price,
+            realized_usd=position.realized_usd,
+        )
+    closing = -held if abs(quantity) > abs(held) else quantity
+    cost_closed = position.cost_usd * (-closing) / held
+    realized = position.realized_usd + (-closing) * price - cost_closed
+    rest = quantity - closing
+    return Position(
+        quantity=held + quantity,
+        cost_usd=position.cost_usd - cost_closed + rest * price,
+        realized_usd=realized,
+    )
+
+
+def fill_price(before: tuple[Decimal, Decimal], after: tuple[Decimal, Decimal]) -> Decimal:
+    """Return the price of the shares between two cumulative (quantity, mean price) counts."""
+    (old, old_price), (new, new_price) = before, after
+    return (new * new_price - old * old_price) / (new - old)
