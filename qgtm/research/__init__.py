@@ -1,0 +1,1 @@
+"""What notebooks share: bars to run on, a thin back-test, and pictures."""

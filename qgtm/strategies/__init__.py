@@ -1,0 +1,125 @@
+"""The strategies, printed from notebooks/strategies, and the one way in which the live loop steps them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any, Protocol, cast, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from qgtm.features.bars import Bars, FloatArray
+
+__all__ = ["BY_NAME", "STRATEGIES", "Strategy", "StrategyModule"]
+
+STRATEGIES: tuple[ModuleType, ...] = ()
+
+
+class StrategyModule(Protocol):
+    """What every printed strategy module defines; one with entry and exit rules adds three more names.
+
+    Those are `start(params)`, `view(bars, params)` (n, m) and `update(state, row, params)`, of which
+    `signal` is then the fold.
+    """
+
+    NAME: str
+    CATEGORY: str
+    FEEDS: tuple[str, ...]
+    symbols: tuple[str, ...]
+    warm_up: int
+    PARAMS: Any
+
+    def signal(self, bars: Bars, params: Any = ...) -> FloatArray:
+        """Return targets (n, k) in [-1, 1] of the strategy's budget; NaN is no view."""
+        ...
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Step a printed strategy one bar set at a time, whether it carries a state or not."""
+
+    module: ModuleType
+
+    @property
+    def name(self) -> str:
+        """Return the module's name, which is also the notebook's and the report's."""
+        return cast(str, self.module.NAME)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Return the columns of its window, in order."""
+        return cast(tuple[str, ...], self.module.symbols)
+
+    @property
+    def warm_up(self) -> int:
+        """Return the sessions that its last row needs to be exact."""
+        return cast(int, self.module.warm_up)
+
+    @property
+    def is_stateful(self) -> bool:
+        """Return whether it carries a state from bar to bar."""
+        return hasattr(self.module, "update")
+
+    def start(self) -> object | None:
+        """Return the state before the first bar; None for a strategy that carries none."""
+        return cast(object, self.module.start(self.module.PARAMS)) if self.is_stateful else None
+
+    def step(self, carried: object | None, bars: Bars) -> tuple[object | None, FloatArray]:
+        """Take the newest session in: return the state after it and the targets (k,).
+
+        `bars` may hold more symbols and more sessions than needed. `carried` is what the step before
+        returned, None to start. Raises KeyError when a symbol has no column.
+        """
+        window = bars.tail(self.warm_up).select(self.symbols)
+        if not self.is_stateful:
+            return None, self.module.signal(window)[-1]
+        params = self.module.PARAMS
+        before = self.start() if carried is None else carried
+        return cast(
+            tuple[object, FloatArray],
+            self.module.update(before, self.module.view(window, params)[-1], params),
+        )
+
+    def encode(self, carried: object | None) -> Any:
+        """Return the state as JSON values, exactly: a float becomes the text of its `repr`."""
+        return None if carried is None else _encoded(carried)
+
+    def decode(self, written: Any) -> object | None:
+        """Return the state that `encode` wrote. Raises ValueError when it is of another shape."""
+        if written is None:
+            return None
+        try:
+            return _decoded(self.module.State, written)
+        except (TypeError, ValueError, KeyError) as error:
+            raise ValueError(
+                f"the written state of {self.name} does not fit its State ({error}): "
+                "it comes from another version, so warm the strategy up anew"
+            ) from error
+
+
+def _encoded(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _encoded(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [_encoded(each) for each in value]
+    # repr and back is exact, and holds nan and inf, which JSON has no word for.
+    return repr(float(value)) if isinstance(value, float | np.floating) else value
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind)
+
+
+def _decoded(kind: Any, written: Any) -> Any:
+    if is_dataclass(kind):
+        hints = _hints(cast(type, kind))
+        if set(hints) != set(written):
+            raise ValueError(f"expected {', '.join(sorted(hints))}, got {', '.join(sorted(written))}")
+        return cast(type, kind)(**{name: _decoded(hint, written[name]) for name, hint in hints.items()})
+    if get_origin(kind) is tuple:
+        return tuple(_decoded(get_args(kind)[0], each) for each in written)
+    return kind(written)
+
+
+BY_NAME: dict[str, Strategy] = {module.NAME: Strategy(module) for module in STRATEGIES}
