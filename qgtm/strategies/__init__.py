@@ -89,7 +89,7 @@ class Strategy:
         if written is None:
             return None
         try:
-            return _decoded(self.module.State, written)
+            return cast(object, _decoded(self.module.State, written))
         except (TypeError, ValueError, KeyError) as error:
             raise ValueError(
                 f"the written state of {self.name} does not fit its State ({error}): "
