@@ -1,0 +1,140 @@
+"""An order at the exchange: what is asked, what it is now, and which status may follow which."""
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Self
+
+Side = Literal["buy", "sell"]
+Kind = Literal["market", "limit", "stop", "stop_limit", "trailing_stop"]
+TimeInForce = Literal["day", "gtc", "opg", "cls", "ioc", "fok"]
+PositionIntent = Literal["buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close"]
+Status = Literal[
+    "new", "partially_filled", "filled", "done_for_day", "canceled", "expired", "replaced",
+    "pending_cancel", "pending_replace", "pending_review", "accepted", "pending_new",
+    "accepted_for_bidding", "stopped", "rejected", "suspended", "calculated", "held",
+]  # fmt: skip
+
+ZERO = Decimal(0)
+_ENDINGS: tuple[Status, ...] = ("filled", "canceled", "expired", "rejected")
+
+# Alpaca's states that this exchange uses, each with those that may follow it. A fill may
+# still arrive while a cancel or a replace is pending: that race is real.
+NEXT_STATUS: dict[Status, tuple[Status, ...]] = {
+    "accepted": ("new", "pending_cancel", *_ENDINGS),
+    "pending_new": ("new", "pending_cancel", *_ENDINGS),
+    "held": ("pending_new", "accepted", "new", "canceled", "expired", "rejected"),
+    "new": ("partially_filled", "pending_cancel", "pending_replace", "replaced", *_ENDINGS),
+    "partially_filled": (
+        "partially_filled", "pending_cancel", "pending_replace", "replaced", *_ENDINGS,
+    ),
+    "pending_cancel": ("pending_cancel", *_ENDINGS),
+    "pending_replace": ("pending_replace", "replaced", "new", "partially_filled", *_ENDINGS),
+    "filled": (),
+    "canceled": (),
+    "expired": (),
+    "rejected": (),
+    "replaced": (),
+}  # fmt: skip
+TERMINAL: frozenset[Status] = frozenset(s for s, after in NEXT_STATUS.items() if not after)
+REPLACEABLE: frozenset[Status] = frozenset({"new", "partially_filled"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """What a client asks for: `qty` in shares or `notional` in dollars, prices in dollars.
+
+    `trail_percent` is in percent, as Alpaca has it (1 means 1%). A missing
+    `client_order_id` is given by the exchange.
+    """
+
+    symbol: str
+    side: Side
+    kind: Kind = "market"
+    time_in_force: TimeInForce = "day"
+    qty: Decimal | None = None
+    notional: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    extended_hours: bool = False
+    client_order_id: str | None = None
+    position_intent: PositionIntent | None = None
+    order_class: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A request that was not accepted: HTTP status, Alpaca's code, its sentence, further fields."""
+
+    status: int
+    code: int
+    message: str
+    details: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Order:
+    """An accepted order; `seq` counts from 1 in order of acceptance. Times are aware UTC.
+
+    The exchange hands out its own object: read it, never write to it; `copy` keeps a moment.
+    """
+
+    seq: int
+    id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    kind: Kind
+    time_in_force: TimeInForce
+    qty: Decimal | None
+    notional: Decimal | None
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    trail_price: Decimal | None
+    trail_percent: Decimal | None
+    extended_hours: bool
+    position_intent: PositionIntent
+    status: Status
+    submitted_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None = None
+    filled_qty: Decimal = ZERO
+    filled_value: Decimal = ZERO
+    filled_at: datetime | None = None
+    expired_at: datetime | None = None
+    canceled_at: datetime | None = None
+    failed_at: datetime | None = None
+    replaced_at: datetime | None = None
+    replaced_by: str | None = None
+    replaces: str | None = None
+    hwm: Decimal | None = None
+    elected: bool = False
+    working_since: datetime | None = None
+    look_at: datetime | None = None
+    looks: int = 0
+    held_usd: Decimal = ZERO
+
+    @property
+    def is_live(self) -> bool:
+        return self.status not in TERMINAL
+
+    @property
+    def filled_avg_price(self) -> Decimal | None:
+        return self.filled_value / self.filled_qty if self.filled_qty else None
+
+    @property
+    def remaining(self) -> Decimal:
+        """Return the shares still to be filled; zero for a notional order, whose shares come with the fill."""
+        return ZERO if self.qty is None else self.qty - self.filled_qty
+
+    def copy(self) -> Self:
+        """Return the order as it is now."""
+        twin = object.__new__(type(self))
+        for name in _SLOTS:
+            setattr(twin, name, getattr(self, name))
+        return twin
+
+
+_SLOTS = tuple(f.name for f in fields(Order))

@@ -1,0 +1,137 @@
+"""The market as the exchange sees it: with shocks laid over it and marks adjusted before an ex-day's open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from qgtm.exchange.hours import Calendar, Hours
+from qgtm.exchange.market.port import CorporateAction, Market, MarketBar, Quote, Session
+
+CENT = Decimal("0.01")
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Shock:
+    """A change of a symbol's prices from `from_at` to `until_at` (for good when None): times a factor."""
+
+    symbol: str
+    from_at: datetime
+    until_at: datetime | None
+    factor: Decimal
+
+    def covers(self, at: datetime) -> bool:
+        return self.from_at <= at and (self.until_at is None or at < self.until_at)
+
+
+class Prices:
+    """A `Market` with shocks on it; without shocks it hands the market's own answers through."""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.calendar = Calendar(market)
+        self.shocks: dict[str, list[Shock]] = {}
+        self._known = frozenset(market.symbols)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return self.market.symbols
+
+    def knows(self, symbol: str) -> bool:
+        return symbol in self._known
+
+    def add(self, shock: Shock) -> None:
+        self.shocks.setdefault(shock.symbol, []).append(shock)
+
+    def factor(self, symbol: str, at: datetime) -> Decimal:
+        product = Decimal(1)
+        for shock in self.shocks.get(symbol, ()):
+            if shock.covers(at):
+                product *= shock.factor
+        return product
+
+    def session_on(self, day: date) -> Session | None:
+        return self.market.session_on(day)
+
+    def sessions(self, start: date, end: date) -> Sequence[Session]:
+        return self.market.sessions(start, end)
+
+    def actions(self, start: date, end: date) -> Sequence[CorporateAction]:
+        return self.market.actions(start, end)
+
+    def quote(self, symbol: str, at: datetime) -> Quote | None:
+        """Return bid, offer and last at `at`, in dollars; None when the symbol has no price yet."""
+        quote = self.market.quote(symbol, at)
+        if quote is None or not self.shocks or symbol not in self.shocks:
+            return quote
+        factor = self.factor(symbol, at)
+        return quote if factor == 1 else _scaled_quote(quote, factor)
+
+    def mark(self, symbol: str, at: datetime) -> Decimal:
+        """Return the last price, adjusted between an ex-day's first hour and its open; zero when unknown."""
+        quote = self.quote(symbol, at)
+        return quote.last if quote is not None else Decimal(0)
+
+    def has_trades(self, symbol: str, day: date) -> bool:
+        """Say whether the symbol trades at all in that session; thin ones skip some."""
+        return self.market.daily(symbol, day) is not None
+
+    def minutes(self, symbol: str, day: date) -> Sequence[MarketBar]:
+        bars = self.market.minutes(symbol, day)
+        if symbol not in self.shocks:
+            return bars
+        return [_scaled_bar(bar, self.factor(symbol, bar.at)) for bar in bars]
+
+    def daily(self, symbol: str, day: date) -> MarketBar | None:
+        bar = self.market.daily(symbol, day)
+        hours = self.calendar.on(day) if bar is not None and symbol in self.shocks else None
+        if bar is None or hours is None or not self._touched(symbol, hours):
+            return bar
+        return merged(self.minutes(symbol, day), bar.at)
+
+    def _touched(self, symbol: str, hours: Hours) -> bool:
+        return any(
+            shock.from_at < hours.close_at and (shock.until_at is None or shock.until_at > hours.open_at)
+            for shock in self.shocks[symbol]
+        )
+
+
+def merged(bars: Sequence[MarketBar], at: datetime) -> MarketBar | None:
+    """Return one bar, stamped `at`, that covers `bars`; None when there are none."""
+    if not bars:
+        return None
+    volume = sum(bar.volume for bar in bars)
+    value = sum((bar.vwap * bar.volume for bar in bars), Decimal(0))
+    return MarketBar(
+        at=at,
+        open=bars[0].open,
+        high=max(bar.high for bar in bars),
+        low=min(bar.low for bar in bars),
+        close=bars[-1].close,
+        volume=volume,
+        trades=sum(bar.trades for bar in bars),
+        vwap=value / volume if volume else bars[-1].close,
+    )
+
+
+def _cents(price: Decimal, factor: Decimal) -> Decimal:
+    return max((price * factor).quantize(CENT), CENT)
+
+
+def _scaled_quote(quote: Quote, factor: Decimal) -> Quote:
+    bid, ask = _cents(quote.bid, factor), _cents(quote.ask, factor)
+    return replace(quote, bid=bid, ask=max(ask, bid + CENT), last=_cents(quote.last, factor))
+
+
+def _scaled_bar(bar: MarketBar, factor: Decimal) -> MarketBar:
+    if factor == 1:
+        return bar
+    return replace(
+        bar,
+        open=_cents(bar.open, factor),
+        high=_cents(bar.high, factor),
+        low=_cents(bar.low, factor),
+        close=_cents(bar.close, factor),
+        vwap=bar.vwap * factor,
+    )
