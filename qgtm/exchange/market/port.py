@@ -6,14 +6,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from qgtm.adapters.calendar import Session
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A trading day with its regular hours, as aware UTC times."""
-
-    day: date
-    open_at: datetime
-    close_at: datetime
+__all__ = ["CorporateAction", "Market", "MarketBar", "Quote", "Session"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +24,11 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class MarketBar:
-    """One bar that begins at `at` (aware UTC); prices to the cent, volume in shares."""
+    """One bar that begins at `at` (aware UTC); prices to the cent, volume in shares.
+
+    A daily bar begins at midnight in New York, as Alpaca stamps it. One that was recorded keeps
+    its recorded prices, to four decimals. `trades` and `vwap` are estimates, `vwap` within the bar.
+    """
 
     at: datetime
     open: Decimal
@@ -59,14 +58,16 @@ class Market(Protocol):
     """
 
     @property
-    def symbols(self) -> tuple[str, ...]: ...
+    def symbols(self) -> tuple[str, ...]:
+        """Return what can be asked for."""
+        ...
 
     def session_on(self, day: date) -> Session | None:
         """Return the session of `day`, None when the market is closed all day."""
         ...
 
     def sessions(self, start: date, end: date) -> Sequence[Session]:
-        """Return the sessions from `start` to `end`, both included."""
+        """Return the sessions from `start` to `end`, both included; none where the calendar ends."""
         ...
 
     def quote(self, symbol: str, at: datetime) -> Quote | None:

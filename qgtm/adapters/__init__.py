@@ -1,0 +1,1 @@
+"""One file a vendor or store: the world behind the ports."""
