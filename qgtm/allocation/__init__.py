@@ -1,0 +1,1 @@
+"""From the strategies' signals to target weights, printed from notebooks/allocation."""
