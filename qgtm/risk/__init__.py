@@ -1,0 +1,1 @@
+"""What may be sent and when to stop, printed from notebooks/risk."""
