@@ -1,0 +1,1 @@
+"""State and event in, state and effects out, printed from notebooks/engine."""
