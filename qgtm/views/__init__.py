@@ -1,0 +1,1 @@
+"""From the journal to what people look at: pure functions of events."""
