@@ -1,0 +1,1 @@
+"""The daemon and those who start it: boot, loop, schedule, supervision."""
