@@ -1,0 +1,1 @@
+"""The dead-man's switch: a process of its own that shares only the language."""
