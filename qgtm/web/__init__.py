@@ -1,0 +1,1 @@
+"""The read-only API and the phone's first page."""
