@@ -1,0 +1,1 @@
+"""Panel pages: they look, they do not touch."""
