@@ -8,7 +8,7 @@ from typing import Protocol
 
 from qgtm.core.bar import BarSet
 from qgtm.core.events import AlertRaised, CashMoved, Event, QuoteSeen
-from qgtm.core.order import Order, OrderState
+from qgtm.core.order import Order, OrderState, Side
 from qgtm.core.outcome import Outcome
 
 
@@ -57,7 +57,10 @@ class BrokerPosition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerOrder:
-    """An order as the broker states it; `status` keeps the broker's own word."""
+    """An order as the broker states it; `status` keeps the broker's own word, known to us or not.
+
+    `side` is None when the broker's word for it is new to us.
+    """
 
     broker_order_id: str
     client_order_id: str
@@ -68,6 +71,7 @@ class BrokerOrder:
     filled_quantity: Decimal
     filled_price: Decimal
     updated_at: datetime
+    side: Side | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from qgtm.core.errors import BarError
@@ -45,11 +45,15 @@ def nonsense(open_: float, high: float, low: float, close: float, volume: float)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarSet:
-    """All bars of one session, by symbol; a symbol that is missing has no bar that session."""
+    """All bars of one session, by symbol; a symbol that is missing has no bar that session.
+
+    `refused` names the symbols whose bar was nonsense, with the reason.
+    """
 
     session: date
     known_at: datetime
     bars: Mapping[str, Bar]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for symbol, bar in self.bars.items():

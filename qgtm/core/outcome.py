@@ -33,9 +33,14 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """No answer that can be believed: the order may be working. Ask; never send it anew."""
+    """No answer that can be believed: the order may be working. Ask; never send it under a new id.
+
+    `is_held_back`: a call limit, ours or the broker's, kept this sending back. It came to nothing,
+    the order's state stays what it was, and the same order may be sent again later.
+    """
 
     reason: str
+    is_held_back: bool = False
 
 
 Verdict = Allowed | Denied
