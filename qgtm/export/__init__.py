@@ -1,0 +1,1 @@
+"""Print notebooks into modules, and say what was printed in a manifest."""
