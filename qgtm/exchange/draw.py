@@ -12,7 +12,7 @@ def space_of(seed: int) -> UUID:
 
 
 def uniform(seed: int, *keys: int) -> float:
-    """Return a number in [0, 1) that depends on the seed and the keys only (splitmix64, Steele et al. 2014)."""
+    """Return a number in [0, 1) that follows from seed and keys alone (splitmix64, Steele et al. 2014)."""
     state = seed & _MASK
     for key in keys:
         state = _mix(state ^ (key & _MASK))

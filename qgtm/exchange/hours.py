@@ -16,7 +16,9 @@ Phase = Literal["overnight", "pre", "regular", "after", "closed"]
 class SessionSource(Protocol):
     """The part of a market that knows its sessions."""
 
-    def sessions(self, start: date, end: date) -> Sequence[Session]: ...
+    def sessions(self, start: date, end: date) -> Sequence[Session]:
+        """Return the sessions from `start` to `end`, both included."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Hours:
     after_end_at: datetime
 
     def phase(self, at: datetime) -> Phase:
+        """Return which part of the trading day a moment lies in."""
         if self.open_at <= at < self.close_at:
             return "regular"
         if self.pre_at <= at < self.open_at:
@@ -57,6 +60,7 @@ _UTC = ZoneInfo("UTC")
 
 
 def hours_of(session: Session) -> Hours:
+    """Return a session with all its boundaries."""
     day = session.day
     return Hours(
         day=day,
@@ -89,6 +93,7 @@ class Calendar:
         return self.by_index(self.index(at))
 
     def index(self, at: datetime) -> int:
+        """Return the place of the session that is current at `at`."""
         self._cover(at.year)
         for year in range(at.year, at.year + 11):
             self._cover(year)
@@ -98,6 +103,7 @@ class Calendar:
         raise LookupError(f"the market has no session after {at:%Y-%m-%d}; choose an earlier start")
 
     def by_index(self, index: int) -> Hours:
+        """Return the session at a place, reading further years as needed."""
         while index >= len(self._hours):
             before = len(self._hours)
             self._cover(self._last_year + 1)
@@ -110,6 +116,7 @@ class Calendar:
         return self.by_index(self.index(hours.after_end_at))
 
     def on(self, day: date) -> Hours | None:
+        """Return the session of a day, None when there is none."""
         self._cover(day.year)
         index = bisect_right(self._ends, new_york(day, 12))
         found = self._hours[index] if index < len(self._hours) else None
@@ -129,6 +136,7 @@ class Calendar:
         return [h for h in self._hours if start <= h.day <= end]
 
     def phase(self, at: datetime) -> Phase:
+        """Return which part of the trading day a moment lies in."""
         return self.current(at).phase(at)
 
     def _cover(self, year: int) -> None:

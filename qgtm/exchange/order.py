@@ -79,6 +79,7 @@ class Order:
     """An accepted order; `seq` counts from 1 in order of acceptance. Times are aware UTC.
 
     The exchange hands out its own object: read it, never write to it; `copy` keeps a moment.
+    `look_at` is when the order is matched next, `turn_at` when a pending cancel or replace is done.
     """
 
     seq: int
@@ -113,20 +114,23 @@ class Order:
     elected: bool = False
     working_since: datetime | None = None
     look_at: datetime | None = None
+    turn_at: datetime | None = None
     looks: int = 0
     held_usd: Decimal = ZERO
 
     @property
     def is_live(self) -> bool:
+        """Say whether the order can still change."""
         return self.status not in TERMINAL
 
     @property
     def filled_avg_price(self) -> Decimal | None:
+        """Return the average price of what is filled, None before the first fill."""
         return self.filled_value / self.filled_qty if self.filled_qty else None
 
     @property
     def remaining(self) -> Decimal:
-        """Return the shares still to be filled; zero for a notional order, whose shares come with the fill."""
+        """Return the shares still to be filled; zero for a notional order, which fills whole."""
         return ZERO if self.qty is None else self.qty - self.filled_qty
 
     def copy(self) -> Self:

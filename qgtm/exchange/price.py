@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 from qgtm.exchange.hours import Calendar, Hours
 from qgtm.exchange.market.port import CorporateAction, Market, MarketBar, Quote, Session
 
 CENT = Decimal("0.01")
-_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,22 @@ class Shock:
     factor: Decimal
 
     def covers(self, at: datetime) -> bool:
+        """Say whether the shock is in force at `at`."""
         return self.from_at <= at and (self.until_at is None or at < self.until_at)
+
+
+@dataclass(frozen=True, slots=True)
+class ExDay:
+    """A split or dividend that shares already carry, and prices only from the open of the ex-day."""
+
+    from_at: datetime
+    open_at: datetime
+    ratio: Decimal
+    cash_usd: Decimal
+
+    def price(self, price: Decimal) -> Decimal:
+        """Return a price of before the open in terms of the shares after it."""
+        return max(((price - self.cash_usd) / self.ratio).quantize(CENT), CENT)
 
 
 class Prices:
@@ -32,19 +46,24 @@ class Prices:
         self.market = market
         self.calendar = Calendar(market)
         self.shocks: dict[str, list[Shock]] = {}
+        self.ex_days: dict[str, ExDay] = {}
         self._known = frozenset(market.symbols)
 
     @property
     def symbols(self) -> tuple[str, ...]:
+        """Return the symbols that the market has."""
         return self.market.symbols
 
     def knows(self, symbol: str) -> bool:
+        """Say whether the market has a symbol."""
         return symbol in self._known
 
     def add(self, shock: Shock) -> None:
+        """Lay a shock over the prices."""
         self.shocks.setdefault(shock.symbol, []).append(shock)
 
     def factor(self, symbol: str, at: datetime) -> Decimal:
+        """Return by what a symbol's prices are multiplied at `at`."""
         product = Decimal(1)
         for shock in self.shocks.get(symbol, ()):
             if shock.covers(at):
@@ -52,24 +71,32 @@ class Prices:
         return product
 
     def session_on(self, day: date) -> Session | None:
+        """Return the session of a day, None when there is none."""
         return self.market.session_on(day)
 
     def sessions(self, start: date, end: date) -> Sequence[Session]:
+        """Return the sessions from `start` to `end`, both included."""
         return self.market.sessions(start, end)
 
     def actions(self, start: date, end: date) -> Sequence[CorporateAction]:
+        """Return the corporate actions from `start` to `end`, both included."""
         return self.market.actions(start, end)
 
     def quote(self, symbol: str, at: datetime) -> Quote | None:
         """Return bid, offer and last at `at`, in dollars; None when the symbol has no price yet."""
         quote = self.market.quote(symbol, at)
-        if quote is None or not self.shocks or symbol not in self.shocks:
+        if quote is None or not (self.shocks or self.ex_days):
             return quote
-        factor = self.factor(symbol, at)
-        return quote if factor == 1 else _scaled_quote(quote, factor)
+        if symbol in self.shocks:
+            quote = _scaled_quote(quote, self.factor(symbol, at))
+        ex_day = self.ex_days.get(symbol)
+        if ex_day is None or not ex_day.from_at <= at < ex_day.open_at:
+            return quote
+        bid, ask = ex_day.price(quote.bid), ex_day.price(quote.ask)
+        return replace(quote, bid=bid, ask=ask, last=ex_day.price(quote.last))
 
     def mark(self, symbol: str, at: datetime) -> Decimal:
-        """Return the last price, adjusted between an ex-day's first hour and its open; zero when unknown."""
+        """Return the last price in dollars; zero when the symbol has none yet."""
         quote = self.quote(symbol, at)
         return quote.last if quote is not None else Decimal(0)
 
@@ -78,12 +105,14 @@ class Prices:
         return self.market.daily(symbol, day) is not None
 
     def minutes(self, symbol: str, day: date) -> Sequence[MarketBar]:
+        """Return all one-minute bars of a session; the caller cuts at now."""
         bars = self.market.minutes(symbol, day)
         if symbol not in self.shocks:
             return bars
         return [_scaled_bar(bar, self.factor(symbol, bar.at)) for bar in bars]
 
     def daily(self, symbol: str, day: date) -> MarketBar | None:
+        """Return a session's finished daily bar, None when there is none."""
         bar = self.market.daily(symbol, day)
         hours = self.calendar.on(day) if bar is not None and symbol in self.shocks else None
         if bar is None or hours is None or not self._touched(symbol, hours):
@@ -120,6 +149,8 @@ def _cents(price: Decimal, factor: Decimal) -> Decimal:
 
 
 def _scaled_quote(quote: Quote, factor: Decimal) -> Quote:
+    if factor == 1:
+        return quote
     bid, ask = _cents(quote.bid, factor), _cents(quote.ask, factor)
     return replace(quote, bid=bid, ask=max(ask, bid + CENT), last=_cents(quote.last, factor))
 
