@@ -1,0 +1,192 @@
+"""One line to a server, on which a whole call has an end.
+
+A time-out per read does not stop a server that sends one byte every four seconds, and none at
+all covers the look-up of a name. So a call runs in a thread of its own; whoever asked waits a
+fixed time and then cuts the line. A line that is cut shuts its sockets and lets none be opened:
+what was given up can not be sent later behind our back.
+"""
+
+import socket
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from http.client import HTTPException
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Any, Final
+from weakref import WeakSet
+
+from requests import Session
+from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+
+CONNECT_S: Final = 3.0
+READ_S: Final = 5.0
+WHOLE_S: Final = 4.8  # faults A2: a call has ended after five seconds
+CUT_LINES: Final = 8  # given-up threads that may still be stuck in a name look-up
+
+
+class NoAnswer(Exception):
+    """No answer came that can be believed; what was asked for may have been done.
+
+    `is_held_back` says that a call limit kept it from being done.
+    """
+
+    def __init__(self, reason: str, *, is_held_back: bool = False) -> None:
+        super().__init__(reason)
+        self.is_held_back = is_held_back
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back, whole, and not yet read."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Gate:
+    """Every socket of a line, so that they can be shut from outside."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._is_cut = False
+
+    def admit(self, sock: socket.socket) -> None:
+        with self._lock:
+            if self._is_cut:
+                sock.close()
+                raise ConnectionAbortedError("this line was given up")
+            self._sockets.add(sock)
+
+    def cut(self) -> None:
+        with self._lock:
+            self._is_cut = True
+            for sock in self._sockets:
+                _shut(sock)
+
+
+def _shut(sock: socket.socket) -> None:
+    try:
+        # the plain socket's own shutdown, since TLS would first want to say goodbye
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:
+        sock.close()  # it was not connected any more
+
+
+def _gated_adapter(gate: _Gate) -> HTTPAdapter:
+    class Plain(HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            gate.admit(self.sock)
+
+    class Secure(HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            gate.admit(self.sock)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    adapter = HTTPAdapter(max_retries=0, pool_connections=2, pool_maxsize=1)
+    adapter.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+    return adapter
+
+
+def session_with(adapter: BaseAdapter) -> Session:
+    """Return a session that goes through `adapter` alone and heeds no proxy variable and no .netrc."""
+    session = Session()
+    session.trust_env = False
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+def _sent(session: Session, method: str, url: str, options: Mapping[str, Any]) -> Reply:
+    try:
+        response = session.request(method, url, timeout=(CONNECT_S, READ_S), **options)
+        return Reply(response.status_code, response.headers, response.content)
+    except (OSError, HTTPError, HTTPException) as problem:  # every fault of requests is an OSError
+        raise NoAnswer(f"{type(problem).__name__}: {problem}") from problem
+
+
+class _Worker:
+    """A thread with a session and a gate; all three are thrown away together."""
+
+    def __init__(self) -> None:
+        self.gate = _Gate()
+        self._jobs: SimpleQueue[tuple[Future[Reply], Callable[[Session], Reply]] | None] = SimpleQueue()
+        self.thread = Thread(target=self._run, name="alpaca-call", daemon=True)
+        self.thread.start()
+
+    def ask(self, job: Callable[[Session], Reply]) -> Future[Reply]:
+        answer: Future[Reply] = Future()
+        self._jobs.put((answer, job))
+        return answer
+
+    def stop(self) -> None:
+        self._jobs.put(None)
+        self.gate.cut()
+
+    def _run(self) -> None:
+        with session_with(_gated_adapter(self.gate)) as session:
+            while (item := self._jobs.get()) is not None:
+                answer, job = item
+                try:
+                    answer.set_result(job(session))
+                except Exception as problem:  # noqa: BLE001 - not handled here but handed to who asked
+                    answer.set_exception(problem)
+
+
+class Line:
+    """Calls to one server, one at a time, each with an end.
+
+    With an `adapter` (an exchange in this very process) calls run where they are made, in no
+    thread, so that a simulation stays in order.
+    """
+
+    def __init__(self, whole_s: float = WHOLE_S, adapter: BaseAdapter | None = None) -> None:
+        self._whole_s = whole_s
+        self._inline = session_with(adapter) if adapter is not None else None
+        self._worker: _Worker | None = None
+        self._cut: list[_Worker] = []
+        self._turn = Lock()
+
+    def ask(self, method: str, url: str, options: Mapping[str, Any]) -> Reply:
+        """Return the whole reply; raise NoAnswer when none has come in time."""
+        if self._inline is not None:
+            return _sent(self._inline, method, url, options)
+        with self._turn:
+            answer = self._ready().ask(lambda session: _sent(session, method, url, options))
+            try:
+                return answer.result(self._whole_s)
+            except TimeoutError:
+                self._give_up()
+                raise NoAnswer(f"no whole answer within {self._whole_s} s") from None
+
+    def close(self) -> None:
+        """Shut every socket; a later call opens new ones."""
+        if self._worker is not None:
+            self._give_up()
+
+    def _ready(self) -> _Worker:
+        self._cut = [worker for worker in self._cut if worker.thread.is_alive()]
+        if len(self._cut) >= CUT_LINES:
+            reason = f"{CUT_LINES} earlier calls still hang; the next is not tried until one ends"
+            raise NoAnswer(reason, is_held_back=True)
+        if self._worker is None:
+            self._worker = _Worker()
+        return self._worker
+
+    def _give_up(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+            self._cut.append(self._worker)
+            self._worker = None
