@@ -1,7 +1,7 @@
 """Dataclasses to canonical JSON and back, exactly: Decimal and moments as text, floats by repr.
 
-Canonical means: sorted keys, no spaces, no NaN. The same value always gives the same bytes,
-so that hashes can be compared.
+Canonical means: sorted keys, no spaces, no NaN, ASCII only (so that any text survives, even one
+that is no valid Unicode). The same value always gives the same bytes, so that hashes can be compared.
 """
 
 import dataclasses
@@ -47,11 +47,11 @@ def _names(kind: type) -> tuple[str, ...]:
 
 def fields_of(value: Any) -> dict[str, object]:
     """Return a dataclass's fields by name, not copied."""
-    return {name: getattr(value, name) for name in _names(type(value))}
+    return {name: getattr(value, name) for name in _names(value.__class__)}
 
 
 _encoder = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain
+    ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain
 )
 
 
@@ -59,7 +59,7 @@ def canonical(value: object) -> str:
     """Return `value` as canonical JSON; raise EventError for what JSON cannot hold (NaN, a set of sets)."""
     try:
         return _encoder.encode(value)
-    except ValueError as problem:
+    except (ValueError, TypeError, RecursionError) as problem:
         raise EventError(f"{type(value).__name__} cannot be written to the journal: {problem}") from problem
 
 

@@ -35,6 +35,16 @@ class AskOrder:
 
 
 @effect
+class PollOrders:
+    """Ask the broker for the session's orders: streams are hints, this is the truth."""
+
+
+@effect
+class FetchPositions:
+    """Fetch the positions and what of them is free to close."""
+
+
+@effect
 class FetchBars:
     """Fetch the daily bars of a finished session."""
 
@@ -53,9 +63,4 @@ class SampleAccount:
     """Fetch the account and the marks of its positions."""
 
 
-@effect
-class Reconcile:
-    """Compare both books."""
-
-
-Effect = Submit | Cancel | AskOrder | FetchBars | FetchQuotes | SampleAccount | Reconcile
+Effect = Submit | Cancel | AskOrder | PollOrders | FetchPositions | FetchBars | FetchQuotes | SampleAccount

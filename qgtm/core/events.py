@@ -81,6 +81,18 @@ class Stopped(Event):
 
 
 @fact
+class CommandTaken(Event):
+    """An operator's command left the inbox. Journaled in one append with all that it led to.
+
+    `command_id` is the inbox's row; they rise, so the last one taken says where to go on.
+    """
+
+    command_id: int
+    kind: str
+    by: str
+
+
+@fact
 class AlertRaised(Event):
     """Somebody should know: `level` is info, yellow, orange or red; `cause` groups alerts."""
 
@@ -288,6 +300,13 @@ class OrderUpdated(Event):
 
 
 @fact
+class OrderNotFound(Event):
+    """The broker knows no order of this id; right after an unanswered submit that proves nothing."""
+
+    client_order_id: str
+
+
+@fact
 class CancelRequested(Event):
     """We asked the broker to cancel an order; it may still fill."""
 
@@ -337,6 +356,14 @@ class Reconciled(Event):
     breaks: tuple[str, ...]
     positions: Mapping[str, Decimal]
     cash_usd: Decimal
+
+
+@fact
+class PositionsSeen(Event):
+    """The broker's positions for closing: signed shares, and how many of them no order holds."""
+
+    quantities: Mapping[str, Decimal]
+    available: Mapping[str, Decimal]
 
 
 @fact

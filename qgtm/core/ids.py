@@ -3,7 +3,9 @@
 import re
 from datetime import date
 
-FORM = re.compile(r"qgtm-(?P<epoch>\d+)-(?P<purpose>[a-z]+)-(?P<session>\d{8})-(?P<symbol>[A-Z]+)-(?P<number>\d+)")
+FORM = re.compile(
+    r"qgtm-(?P<epoch>\d+)-(?P<purpose>[a-z]+)-(?P<session>\d{8})-(?P<symbol>[A-Z]+)-(?P<number>\d+)"
+)
 
 
 def client_order_id(epoch: int, purpose: str, session: date, symbol: str, number: int) -> str:

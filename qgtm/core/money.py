@@ -9,15 +9,18 @@ ONE = Decimal(1)
 
 def exact(value: float) -> Decimal:
     """Return the Decimal that prints as `value` does; raise ValueError unless it is finite."""
-    number = Decimal(repr(float(value)))
+    return _finite(Decimal(repr(float(value))))
+
+
+def _finite(number: Decimal) -> Decimal:
     if not number.is_finite():
-        raise ValueError(f"{value!r} is not a finite number")
+        raise ValueError(f"{number} is not a finite number")
     return number
 
 
 def usd(value: float | Decimal) -> Decimal:
-    """Return dollars to the cent, halves to even."""
-    number = value if isinstance(value, Decimal) else exact(value)
+    """Return dollars to the cent, halves to even; raise ValueError unless finite."""
+    number = _finite(value) if isinstance(value, Decimal) else exact(value)
     return number.quantize(CENT, ROUND_HALF_EVEN)
 
 
@@ -27,11 +30,15 @@ def tick(price: Decimal) -> Decimal:
 
 
 def limit_price(price: float | Decimal) -> Decimal:
-    """Return `price` rounded to the tick, as an order may carry it; raise ValueError unless > 0."""
-    number = price if isinstance(price, Decimal) else exact(price)
-    if not number > 0:
-        raise ValueError(f"a limit price is above zero, not {number}")
-    return number.quantize(tick(number), ROUND_HALF_EVEN)
+    """Return `price` rounded to the tick, as an order may carry it.
+
+    Raises ValueError unless it is finite and, once rounded, above zero.
+    """
+    number = _finite(price) if isinstance(price, Decimal) else exact(price)
+    rounded = number.quantize(tick(number), ROUND_HALF_EVEN)
+    if not rounded > 0:
+        raise ValueError(f"a limit price is above zero once rounded, not {number}")
+    return rounded
 
 
 def whole_shares(weight: float, equity_usd: Decimal, price: Decimal) -> Decimal:
@@ -39,6 +46,6 @@ def whole_shares(weight: float, equity_usd: Decimal, price: Decimal) -> Decimal:
 
     Raises ValueError when the weight is not finite or the price is not above zero.
     """
-    if not price > 0:
+    if not _finite(price) > 0:
         raise ValueError(f"a price is above zero, not {price}")
     return (exact(weight) * equity_usd / price).to_integral_value(rounding=ROUND_DOWN) + 0

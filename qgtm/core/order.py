@@ -97,20 +97,20 @@ def learned(
 ) -> Order:
     """Return `order` with what the broker says of it added.
 
-    Raises OrderError when the broker counts more shares than were ordered, or a status change
-    that the table forbids. Old news (a smaller count, an earlier state) changes nothing.
+    Raises OrderError when the broker counts more shares than were ordered. Old news (a smaller
+    count, an earlier state) changes nothing; of two prices for one count the higher holds, so that
+    it does not matter which was heard first.
     """
     if filled_quantity > order.quantity:
         raise OrderError(
             f"{order.client_order_id}: the broker counts {filled_quantity} filled of {order.quantity}; "
             "treat it as a break and look at the order at the broker"
         )
-    more = filled_quantity > order.filled_quantity
-    count, price = (filled_quantity, filled_price) if more else (order.filled_quantity, order.filled_price)
+    count, price = max((order.filled_quantity, order.filled_price), (filled_quantity, filled_price))
     return replace(
         order,
         state=S.FILLED if count == order.quantity else later(order.state, state),
-        broker_order_id=order.broker_order_id or broker_order_id,
+        broker_order_id=min(filter(None, (order.broker_order_id, broker_order_id)), default=None),
         filled_quantity=count,
         filled_price=price,
     )

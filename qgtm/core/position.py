@@ -26,7 +26,8 @@ def filled(position: Position, quantity: Decimal, price: Decimal) -> Position:
             realized_usd=position.realized_usd,
         )
     closing = -held if abs(quantity) > abs(held) else quantity
-    cost_closed = position.cost_usd * (-closing) / held
+    # All shares take all of the cost: a share of it, rounded at 28 digits, could leave dust behind.
+    cost_closed = position.cost_usd if closing == -held else position.cost_usd * (-closing) / held
     realized = position.realized_usd + (-closing) * price - cost_closed
     rest = quantity - closing
     return Position(
@@ -37,6 +38,11 @@ def filled(position: Position, quantity: Decimal, price: Decimal) -> Position:
 
 
 def fill_price(before: tuple[Decimal, Decimal], after: tuple[Decimal, Decimal]) -> Decimal:
-    """Return the price of the shares between two cumulative (quantity, mean price) counts."""
+    """Return the price of the shares between two cumulative (quantity, mean price) counts.
+
+    Raises ValueError when no share lies between them.
+    """
     (old, old_price), (new, new_price) = before, after
+    if old == new:
+        raise ValueError(f"both counts are {new} shares: nothing was filled between them")
     return (new * new_price - old * old_price) / (new - old)

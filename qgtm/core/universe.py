@@ -34,9 +34,7 @@ WRAPPERS: Final[dict[str, tuple[str, ...]]] = {
     "GLD": ("GLD", "IAU", "GLDM", "SGOL"),
     "SLV": ("SLV", "SIVR"),
 }
-PRIMARY: Final[dict[str, str]] = {
-    symbol: primary for primary, names in WRAPPERS.items() for symbol in names
-}
+PRIMARY: Final[dict[str, str]] = {symbol: primary for primary, names in WRAPPERS.items() for symbol in names}
 
 
 def primary(symbol: str) -> str:
