@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
@@ -53,10 +53,9 @@ class Hours:
 def new_york(day: date, hour: int, minute: int = 0) -> datetime:
     """Return a New York wall-clock time of `day` as aware UTC."""
     local = datetime.combine(day, time(hour, minute), NEW_YORK)
-    return local.astimezone(_UTC)
+    return local.astimezone(UTC)
 
 
-_UTC = ZoneInfo("UTC")
 
 
 def hours_of(session: Session) -> Hours:
