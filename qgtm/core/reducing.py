@@ -18,10 +18,14 @@ class Holdings(Protocol):
     """What is held: signed shares by symbol, and the orders that may still fill."""
 
     @property
-    def positions(self) -> Mapping[str, Decimal]: ...
+    def positions(self) -> Mapping[str, Decimal]:
+        """Return signed shares by symbol."""
+        ...
 
     @property
-    def orders(self) -> tuple[Order, ...]: ...
+    def orders(self) -> tuple[Order, ...]:
+        """Return the orders that may still fill."""
+        ...
 
 
 def available(symbol: str, side: Side, holdings: Holdings) -> Decimal:

@@ -1,1 +1,1 @@
-"""What may be sent and when to stop, printed from notebooks/risk."""
+"""What the fund may hold and lose, printed from notebooks/risk."""
