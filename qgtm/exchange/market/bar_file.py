@@ -167,9 +167,7 @@ def _check_days(path: Path, lines: list[int], days: list[date], calendar: Calend
             raise MarketError(f"{_at(path, line, day)}: it comes after {before}; sort the file by date")
     for line, day in zip(lines, days, strict=True):
         if not FIRST_YEAR <= day.year <= LAST_YEAR:
-            raise MarketError(
-                f"{_at(path, line, day)}: a bar lies in {FIRST_YEAR} to {LAST_YEAR}; delete it"
-            )
+            raise MarketError(f"{_at(path, line, day)}: a bar lies in {FIRST_YEAR} to {LAST_YEAR}; delete it")
         if calendar.session_on(day) is None:
             raise MarketError(f"{_at(path, line, day)}: New York was closed that day; delete the line")
 

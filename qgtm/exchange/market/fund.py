@@ -1,7 +1,7 @@
 """What the exchange knows of each symbol: what moves it, how much it trades and at what spread.
 
 Levels, volatilities and volumes are rounded from public figures of 2015 to 2023; they have to be
-plausible, not exact. A price path that starts at them is invented.
+plausible, not exact. Funds that decay begin high, as prices adjusted for their reverse splits do.
 """
 
 from dataclasses import dataclass, field
@@ -63,22 +63,22 @@ _FUNDS: Final[dict[str, Fund]] = {
     "SIVR": _fund(18.5, 450_000, 7.0, 0.0030, silver=1.0),
     "PPLT": _fund(116.0, 130_000, 8.0, 0.0060, platinum=1.0),
     "PALL": _fund(77.0, 60_000, 14.0, 0.0060, palladium=1.0),
-    "GDX": _fund(28.0, 22_000_000, 3.0, 0.0051, gold=1.6, equity=0.45, miners=1.0),
-    "GDXJ": _fund(36.0, 5_500_000, 3.5, 0.0052, gold=1.7, equity=0.55, miners=1.1, own=0.09),
-    "RING": _fund(24.0, 130_000, 9.0, 0.0039, gold=1.6, equity=0.45, miners=1.0, own=0.04),
-    "SIL": _fund(32.0, 320_000, 8.0, 0.0065, silver=0.65, gold=0.4, equity=0.5, miners=0.6, argent=1.0),
+    "GDX": _fund(36.0, 22_000_000, 3.0, 0.0051, gold=1.6, equity=0.45, miners=1.0),
+    "GDXJ": _fund(50.0, 5_500_000, 3.5, 0.0052, gold=1.7, equity=0.55, miners=1.1, own=0.09),
+    "RING": _fund(32.0, 130_000, 9.0, 0.0039, gold=1.6, equity=0.45, miners=1.0, own=0.04),
+    "SIL": _fund(42.0, 320_000, 8.0, 0.0065, silver=0.65, gold=0.4, equity=0.5, miners=0.6, argent=1.0),
     "SILJ": _fund(
-        26.0, 1_100_000, 8.0, 0.0069, silver=0.8, gold=0.3, equity=0.55, miners=0.7, argent=1.1, own=0.1
+        42.0, 1_100_000, 8.0, 0.0069, silver=0.8, gold=0.3, equity=0.55, miners=0.7, argent=1.1, own=0.1
     ),
     "SLVP": _fund(
-        27.0, 110_000, 12.0, 0.0039, silver=0.7, gold=0.4, equity=0.5, miners=0.65, argent=1.0, own=0.06
+        42.0, 110_000, 12.0, 0.0039, silver=0.7, gold=0.4, equity=0.5, miners=0.65, argent=1.0, own=0.06
     ),
     "UGL": _leveraged("UGL", "GLD", 40.0, 130_000, 12.0),
-    "GLL": _leveraged("GLL", "GLD", 95.0, 70_000, 14.0),
+    "GLL": _leveraged("GLL", "GLD", 190.0, 70_000, 14.0),
     "AGQ": _leveraged("AGQ", "SLV", 90.0, 1_100_000, 8.0),
-    "ZSL": _leveraged("ZSL", "SLV", 420.0, 160_000, 12.0),
+    "ZSL": _leveraged("ZSL", "SLV", 1500.0, 160_000, 12.0),
     "NUGT": _leveraged("NUGT", "GDX", 160.0, 1_100_000, 5.0),
-    "DUST": _leveraged("DUST", "GDX", 560.0, 500_000, 6.0),
+    "DUST": _leveraged("DUST", "GDX", 3000.0, 500_000, 6.0),
     "SPY": _fund(205.0, 80_000_000, 0.4, 0.0009, equity=1.0, pays=0.016),
     "TLT": _fund(126.0, 20_000_000, 0.8, 0.0015, rates=2.3, own=0.02, pays=0.028),
     "IEF": _fund(106.0, 7_000_000, 1.0, 0.0015, rates=1.0, pays=0.022),

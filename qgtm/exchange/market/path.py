@@ -23,6 +23,8 @@ Ints = NDArray[np.int64]
 TICK_S: Final = 15
 TICKS_PER_MINUTE: Final = 4
 FULL_SESSION: Final = 390  # minutes
+_CENT: Final = Decimal("0.01")
+_QUARTER_CENT: Final = Decimal("0.0025")
 _MINUTE: Final = timedelta(minutes=1)
 _MIDNIGHT: Final = timedelta(hours=9, minutes=30)  # from midnight in New York to the open
 _OPENING_TICKS: Final = 20  # five minutes in which a quote is wider
@@ -39,10 +41,16 @@ def minutes_of(session: Session) -> int:
     return (session.close_at - session.open_at) // _MINUTE
 
 
+def ticks_of(session: Session) -> int:
+    """Return the length of the session in ticks."""
+    return (session.close_at - session.open_at).seconds // TICK_S
+
+
 def tick_at(session: Session, at: datetime) -> int:
     """Return the number of the tick at `at`; before the open it is 0, after the close the last."""
-    last = minutes_of(session) * TICKS_PER_MINUTE - 1
-    return min(max(int((at - session.open_at).total_seconds()) // TICK_S, 0), last)
+    if at >= session.close_at:
+        return ticks_of(session) - 1
+    return (at - session.open_at).seconds // TICK_S if at > session.open_at else 0
 
 
 @cache
@@ -136,7 +144,7 @@ def volume_by_minute(total: int, weights: Floats) -> Ints:
 
 def dollars(cents: int) -> Decimal:
     """Return cents as dollars with two decimals."""
-    return Decimal(cents).scaleb(-2)
+    return _CENT * cents
 
 
 def minute_bars(session: Session, ticks: Ints, volume: Ints) -> list[MarketBar]:
@@ -153,7 +161,7 @@ def minute_bars(session: Session, ticks: Ints, volume: Ints) -> list[MarketBar]:
             close=dollars(close),
             volume=shares,
             trades=shares // 100 + 1,
-            vwap=Decimal(total * 25).scaleb(-4),  # the mean of four ticks
+            vwap=_QUARTER_CENT * total,  # the mean of four ticks
         )
         for number, (opened, high, low, close, total, shares) in enumerate(rows)
     ]
@@ -180,8 +188,10 @@ def quote_around(symbol: str, last: int, tick: int, width: float = 1.0) -> Quote
 
 
 def _shares(symbol: str, tick: int) -> int:
-    lots = max(int(FUNDS[symbol].volume ** 0.5) // 250, 1)
-    return 100 * lots * (1 + (tick * 5 + INDEX[symbol] * 3) % 4)
+    return _AT_THE_TOUCH[symbol] * (1 + (tick * 5 + INDEX[symbol] * 3) % 4)
+
+
+_AT_THE_TOUCH: Final = {symbol: 100 * max(int(fund.volume**0.5) // 250, 1) for symbol, fund in FUNDS.items()}
 
 
 def _readonly(values: Floats) -> Floats:

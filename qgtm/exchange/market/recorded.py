@@ -7,10 +7,11 @@ low and close are the recorded ones, to the cent.
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from qgtm.core.errors import MarketError
 from qgtm.core.instant import aware_utc
 from qgtm.exchange.market.bar_file import BarFile, bar_files, read_bars
 from qgtm.exchange.market.path import (
-    TICKS_PER_MINUTE,
     Ints,
     generator,
     midnight,
@@ -28,6 +28,7 @@ from qgtm.exchange.market.path import (
     path_through,
     quote_around,
     tick_at,
+    ticks_of,
     volume_by_minute,
     volume_shape,
 )
@@ -53,15 +54,24 @@ class Found:
 
 
 class _Series:
-    """One symbol's bars, with the days as ordinals and the prices in cents beside them."""
+    """One symbol's bars, with their sessions and the prices in cents beside them."""
 
-    def __init__(self, bars: BarFile) -> None:
+    def __init__(self, bars: BarFile, sessions: dict[date, Session]) -> None:
         self.days = bars.days
+        self.sessions = [sessions[day] for day in bars.days]
         self.rows = {day: row for row, day in enumerate(bars.days)}
         self.values = bars.values
         self.cents: list[list[int]] = np.rint(bars.values[:, :4] * 100).astype(np.int64).tolist()
         self.volume: list[int] = np.maximum(np.rint(bars.values[:, 4]), 1).astype(np.int64).tolist()
         self.daily: dict[date, MarketBar] = {}
+
+    def row_at(self, at: datetime) -> int:
+        """Return the row of the last session that had opened by `at`; -1 when none had."""
+        day = at.date()
+        row = self.rows.get(day)
+        if row is None:
+            return bisect_right(self.days, day) - 1
+        return row if at >= self.sessions[row].open_at else row - 1
 
 
 class RecordedMarket:
@@ -84,7 +94,9 @@ class RecordedMarket:
         traded = {symbol: bars for symbol, bars in files.items() if bars.days}
         if not traded:
             raise MarketError(f"no file in {self.folder} holds a bar that was traded; choose another folder")
-        self._series = {symbol: _Series(bars) for symbol, bars in traded.items()}
+        days = {day for bars in traded.values() for day in bars.days}
+        sessions = {session.day: session for session in self._calendar.sessions(min(days), max(days))}
+        self._series = {symbol: _Series(bars, sessions) for symbol, bars in traded.items()}
         self._found = tuple(
             _found(symbol, paths[symbol], bars, self._calendar) for symbol, bars in traded.items()
         )
@@ -128,33 +140,27 @@ class RecordedMarket:
         series = self._series.get(symbol)
         if series is None:
             return None
-        at = aware_utc(at)
-        row = bisect_right(series.days, at.date()) - 1
-        session = self._calendar.session_on(series.days[row]) if row >= 0 else None
-        if session is not None and at < session.open_at:
-            row -= 1
-            session = self._calendar.session_on(series.days[row]) if row >= 0 else None
-        return None if session is None else self._quote(symbol, row, session, at)
-
-    def _quote(self, symbol: str, row: int, session: Session, at: datetime) -> Quote:
-        opened, _, _, close = self._series[symbol].cents[row]
-        tick, last = tick_at(session, at), minutes_of(session) * TICKS_PER_MINUTE - 1
-        if tick in (0, last):
+        row = series.row_at(at if at.tzinfo is UTC else aware_utc(at))
+        if row < 0:
+            return None
+        session = series.sessions[row]
+        opened, _, _, close = series.cents[row]
+        tick, last = tick_at(session, at), ticks_of(session) - 1
+        if tick == 0 or tick == last:
             return quote_around(symbol, close if tick else opened, tick)
-        return quote_around(symbol, int(self._ticks(symbol, row, session)[tick]), tick)
+        return quote_around(symbol, int(self._ticks(symbol, row)[tick]), tick)
 
     def minutes(self, symbol: str, day: date) -> Sequence[MarketBar]:
         """Return all one-minute bars of a session; empty when the symbol has no bar that day."""
-        series, session = self._series.get(symbol), self._calendar.session_on(day)
+        series = self._series.get(symbol)
         row = None if series is None else series.rows.get(day)
-        if series is None or session is None or row is None:
+        if series is None or row is None:
             return ()
-        noise = generator(self._seed, _VOLUME, _number(symbol), day.toordinal())
+        session = series.sessions[row]
         shape = volume_shape(minutes_of(session))
+        noise = generator(self._seed, _VOLUME, _number(symbol), day.toordinal())
         weights = shape * (0.3 + noise.standard_exponential(len(shape)))
-        return minute_bars(
-            session, self._ticks(symbol, row, session), volume_by_minute(series.volume[row], weights)
-        )
+        return minute_bars(session, self._ticks(symbol, row), volume_by_minute(series.volume[row], weights))
 
     def daily(self, symbol: str, day: date) -> MarketBar | None:
         """Return the recorded bar of a session, None when the symbol has none."""
@@ -163,43 +169,37 @@ class RecordedMarket:
             return None
         found = series.daily.get(day)
         if found is None and day in series.rows:
-            session = self._calendar.session_on(day)
-            if session is not None:
-                found = series.daily[day] = _daily_bar(series, series.rows[day], session)
+            found = series.daily[day] = _daily_bar(series, series.rows[day])
         return found
 
     def actions(self, start: date, end: date) -> Sequence[CorporateAction]:
         """Return nothing: recorded prices are taken as adjusted already."""
         return ()
 
-    def _made_ticks(self, symbol: str, row: int, session: Session) -> Ints:
-        noise = generator(self._seed, _TICKS, _number(symbol), session.day.toordinal())
-        ticks = minutes_of(session) * TICKS_PER_MINUTE
-        where, shocks = noise.random(3), noise.standard_normal(ticks)
-        return path_through(self._series[symbol].cents[row], where, shocks)
+    def _made_ticks(self, symbol: str, row: int) -> Ints:
+        series = self._series[symbol]
+        noise = generator(self._seed, _TICKS, _number(symbol), series.days[row].toordinal())
+        where, shocks = noise.random(3), noise.standard_normal(ticks_of(series.sessions[row]))
+        return path_through(series.cents[row], where, shocks)
 
 
-def _daily_bar(series: _Series, row: int, session: Session) -> MarketBar:
-    opened, high, low, close, _ = series.values[row].tolist()
-    prices = [_price(value) for value in (opened, max(high, opened, close), min(low, opened, close), close)]
+def _daily_bar(series: _Series, row: int) -> MarketBar:
+    opened, high, low, close = (round(value * 10_000) for value in series.values[row, :4].tolist())
+    high, low = max(high, opened, close), min(low, opened, close)
     volume = series.volume[row]
     return MarketBar(
-        at=midnight(session),
-        open=prices[0],
-        high=prices[1],
-        low=prices[2],
-        close=prices[3],
+        at=midnight(series.sessions[row]),
+        open=_TEN_THOUSANDTH * opened,
+        high=_TEN_THOUSANDTH * high,
+        low=_TEN_THOUSANDTH * low,
+        close=_TEN_THOUSANDTH * close,
         volume=volume,
         trades=volume // 100 + 1,
-        vwap=(sum(prices, Decimal(0)) / 4).quantize(_TEN_THOUSANDTH),
+        vwap=_TEN_THOUSANDTH * ((opened + high + low + close) // 4),
     )
 
 
-_TEN_THOUSANDTH = Decimal("0.0001")
-
-
-def _price(value: float) -> Decimal:
-    return Decimal(f"{value:.4f}")
+_TEN_THOUSANDTH: Final = Decimal("0.0001")
 
 
 def _number(symbol: str) -> int:
