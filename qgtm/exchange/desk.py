@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from qgtm.exchange.account import Ledger
 from qgtm.exchange.asset import Asset
-from qgtm.exchange.draw import space_of
+from qgtm.exchange.draw import id_in, space_of
 from qgtm.exchange.event import Activity, Execution, TradeUpdate
 from qgtm.exchange.order_book import OrderBook
 from qgtm.exchange.price import Prices
@@ -51,7 +51,7 @@ class Desk:
 
     def new_id(self, what: str, number: int) -> str:
         """Return the id of the `number`-th thing of its kind; the same seed gives the same ids."""
-        return str(uuid5(self.space, f"{what} {number}"))
+        return id_in(self.space, f"{what} {number}")
 
     def halt_at(self, symbol: str, at: datetime) -> Halt | None:
         """Return the halt that stops a symbol at that moment, None when it trades."""

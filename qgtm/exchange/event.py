@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
-from qgtm.exchange.order import Order, Side
+from qgtm.exchange.order import Order, Side, order_from
 
 UpdateKind = Literal[
     "accepted", "pending_new", "new", "partial_fill", "fill", "canceled", "expired", "rejected",
@@ -38,8 +38,13 @@ class TradeUpdate:
     seq: int
     kind: UpdateKind
     at: datetime
-    order: Order
+    snapshot: tuple[Any, ...]
     execution: Execution | None = None
+
+    @property
+    def order(self) -> Order:
+        """Return the order as it was at that moment."""
+        return order_from(self.snapshot)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

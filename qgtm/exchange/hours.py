@@ -56,8 +56,6 @@ def new_york(day: date, hour: int, minute: int = 0) -> datetime:
     return local.astimezone(UTC)
 
 
-
-
 def hours_of(session: Session) -> Hours:
     """Return a session with all its boundaries."""
     day = session.day

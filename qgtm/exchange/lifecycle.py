@@ -21,7 +21,9 @@ def emit(
 ) -> None:
     """Put a line on the trade stream, with the order as it is now."""
     desk.update_count += 1
-    update = TradeUpdate(seq=desk.update_count, kind=kind, at=at, order=order.copy(), execution=execution)
+    update = TradeUpdate(
+        seq=desk.update_count, kind=kind, at=at, snapshot=order.frozen(), execution=execution
+    )
     desk.updates.append(update)
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Self
+from operator import attrgetter
+from typing import Any, Literal
 
 Side = Literal["buy", "sell"]
 Kind = Literal["market", "limit", "stop", "stop_limit", "trailing_stop"]
@@ -78,7 +79,7 @@ class Refusal:
 class Order:
     """An accepted order; `seq` counts from 1 in order of acceptance. Times are aware UTC.
 
-    The exchange hands out its own object: read it, never write to it; `copy` keeps a moment.
+    The exchange hands out its own object: read it, never write to it; `frozen` keeps a moment.
     `look_at` is when the order is matched next, `turn_at` when a pending cancel or replace is done.
     """
 
@@ -133,12 +134,15 @@ class Order:
         """Return the shares still to be filled; zero for a notional order, which fills whole."""
         return ZERO if self.qty is None else self.qty - self.filled_qty
 
-    def copy(self) -> Self:
-        """Return the order as it is now."""
-        twin = object.__new__(type(self))
-        for name in _SLOTS:
-            setattr(twin, name, getattr(self, name))
-        return twin
+    def frozen(self) -> tuple[Any, ...]:
+        """Return all that the order is now, cheaply; `order_from` makes an order of it again."""
+        return _FIELDS(self)
 
 
-_SLOTS = tuple(f.name for f in fields(Order))
+_NAMES = tuple(f.name for f in fields(Order))
+_FIELDS = attrgetter(*_NAMES)
+
+
+def order_from(frozen: tuple[Any, ...]) -> Order:
+    """Return the order as it was when `frozen` was taken."""
+    return Order(**dict(zip(_NAMES, frozen, strict=True)))
