@@ -42,7 +42,21 @@ with warnings.catch_warnings():
     # guard 14: alpaca-py still uses websockets.legacy, which says at import that it is deprecated
     warnings.simplefilter("ignore", DeprecationWarning)
     from alpaca.data.historical.stock import StockHistoricalDataClient
+    from alpaca.data.live.stock import StockDataStream
     from alpaca.trading.client import TradingClient
+    from alpaca.trading.stream import TradingStream
+
+__all__ = [
+    "Endpoints",
+    "GuardedData",
+    "GuardedTrading",
+    "Keys",
+    "Refused",
+    "StockDataStream",
+    "TradingStream",
+    "endpoints",
+    "read",
+]
 
 PAPER_URL = "https://paper-api.alpaca.markets"
 LIVE_URL = "https://api.alpaca.markets"

@@ -26,6 +26,12 @@ STATES: Final = {
     "expired": OrderState.EXPIRED,
     "rejected": OrderState.REJECTED,
 }
+WORKING: Final = frozenset(
+    {
+        *("new", "partially_filled", "done_for_day", "pending_cancel", "pending_replace", "pending_review"),
+        *("accepted", "pending_new", "accepted_for_bidding", "stopped", "suspended", "calculated", "held"),
+    }
+)
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)", re.IGNORECASE)
 
 
@@ -48,8 +54,8 @@ def number(body: Fields, name: str, what: str) -> Decimal:
     value = body.get(name)
     if value is None:
         raise BrokerError(f"{what} has no {name}; ask again, and look at the broker's page if it stays so")
-    found = _decimal(value)
-    if found is None or abs(found) >= BELIEVABLE:
+    found = decimal_or_none(value)
+    if found is None:
         raise BrokerError(f"{what} has {name} {_short(value)}, which cannot be believed; ask again")
     return found
 
@@ -67,14 +73,15 @@ def positive_or_zero(body: Fields, name: str, what: str) -> Decimal:
     return found
 
 
-def _decimal(value: object) -> Decimal | None:
+def decimal_or_none(value: object) -> Decimal | None:
+    """Return a JSON number or its text as a Decimal, None when it is none that can be believed."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         return None
     try:
         found = Decimal(value)
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    return found if found.is_finite() and abs(found) < BELIEVABLE else None
 
 
 def text(body: Fields, name: str, what: str) -> str:
@@ -175,6 +182,11 @@ def order(body: object) -> BrokerOrder:
         updated_at=_last_change(fields, what),
         side=Side(fields["side"]) if fields.get("side") in ("buy", "sell") else None,
     )
+
+
+def is_strange(status: str) -> bool:
+    """Return whether the broker's word for a status is new to us: such an order counts as working."""
+    return status not in STATES and status not in WORKING
 
 
 def _last_change(body: Fields, what: str) -> datetime:
