@@ -1,0 +1,86 @@
+"""Effects in flight: one of a kind at a time, paced, on threads whose answers come back as events."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from qgtm.core.effects import Effect
+from qgtm.core.errors import QgtmError
+from qgtm.core.events import Event
+from qgtm.live.perform import PACE_S, URGENT, key_of
+
+Deed = Callable[[Effect], Sequence[Event]]
+CLOSE_WITHIN_S: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of an effect: facts, or the problem that kept it from being done."""
+
+    effect: Effect
+    events: Sequence[Event] = ()
+    problem: Exception | None = None
+
+
+@dataclass
+class Hands:
+    """Two workers, one for what reduces risk and one for all else, so that a slow read delays no cancel.
+
+    Each is given a deed of its own, and so a broker session of its own. `wake` is called from the worker
+    when an answer is ready.
+    """
+
+    ordinary: Deed
+    urgent: Deed
+    monotonic: Callable[[], float]
+    wake: Callable[[], None]
+    _flying: dict[str, tuple[Effect, Future[Sequence[Event]]]] = field(default_factory=dict)
+    _started_s: dict[str, float] = field(default_factory=dict)
+    _workers: dict[bool, ThreadPoolExecutor] = field(default_factory=dict)
+
+    def start(self, effect: Effect) -> None:
+        """Start an effect, unless one of its kind is in flight or was started a moment ago."""
+        key, pace_s = key_of(effect), PACE_S.get(type(effect), 0.0)
+        now_s = self.monotonic()
+        if key in self._flying or now_s - self._started_s.get(key, -pace_s) < pace_s:
+            return
+        self._started_s[key] = now_s
+        is_urgent = isinstance(effect, URGENT)
+        future = self._worker(is_urgent).submit(self.urgent if is_urgent else self.ordinary, effect)
+        self._flying[key] = (effect, future)
+        future.add_done_callback(lambda _: self.wake())
+
+    def _worker(self, is_urgent: bool) -> ThreadPoolExecutor:
+        if is_urgent not in self._workers:
+            name = "urgent" if is_urgent else "ordinary"
+            self._workers[is_urgent] = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        return self._workers[is_urgent]
+
+    def answers(self) -> list[Answer]:
+        """Return the answers that came since the last call, in the order in which they were asked for."""
+        ready = [key for key, (_, future) in self._flying.items() if future.done()]
+        return [self._answer(*self._flying.pop(key)) for key in ready]
+
+    @staticmethod
+    def _answer(effect: Effect, future: Future[Sequence[Event]]) -> Answer:
+        problem = future.exception()
+        if problem is None:
+            return Answer(effect, future.result())
+        if isinstance(problem, QgtmError):
+            return Answer(effect, problem=problem)
+        raise problem  # a fault of ours, not of the world: the daemon ends rather than limps
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether nothing is in flight."""
+        return not self._flying
+
+    def forget_paces(self) -> None:
+        """Let everything be started at once again."""
+        self._started_s.clear()
+
+    def close(self) -> None:
+        """Start nothing more; what is in flight ends within its own time limits."""
+        for worker in self._workers.values():
+            worker.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,64 @@
+"""The one way in which an event becomes history: decide, write down, then act."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from qgtm.core.effects import Effect
+from qgtm.core.events import BarsClosed, Event, FeedFailed, FeedRecovered, OrderUpdated
+from qgtm.engine.live_loop import Desk, step
+from qgtm.engine.state import State, changed
+from qgtm.features.history import History
+from qgtm.ports import Journal
+
+Perform = Callable[[Effect], None]
+
+
+@dataclass
+class Kernel:
+    """Hold the state, take events in one at a time, and hand the effects on.
+
+    Live, on the paper exchange, in the simulation and in a replay it is this same code.
+    """
+
+    desk: Desk
+    history: History
+    journal: Journal
+    perform: Perform
+    state: State = field(default_factory=State)
+
+    def take(self, event: Event, now: datetime) -> None:
+        """Take one event in. Raises JournalError when it cannot be written: then nothing is acted on."""
+        if teaches_nothing(self.state, event):
+            return
+        if isinstance(event, BarsClosed):
+            self._remember(event)
+        after = step(self.state, event, now, self.desk)
+        self._write([event, *after.events], now)
+        self.state = after.state
+        for effect in after.effects:
+            self.perform(effect)
+
+    def _write(self, events: Sequence[Event], now: datetime) -> None:
+        rows = [event for event in events if event.is_journaled]
+        if rows:
+            self.journal.append(rows, now)
+
+    def _remember(self, event: BarsClosed) -> None:
+        last = self.history.last_session
+        if last is None or event.session > last:
+            self.history.append(event.session, event.bars)
+
+
+def teaches_nothing(state: State, event: Event) -> bool:
+    """Return whether an event repeats what is known, so that polling does not fill the journal."""
+    if isinstance(event, OrderUpdated):
+        order = state.orders.get(event.client_order_id)
+        return order is None or changed(state, event).orders[event.client_order_id] == order
+    if isinstance(event, FeedFailed):
+        return event.feed in state.feeds_failed
+    if isinstance(event, FeedRecovered):
+        return event.feed not in state.feeds_failed
+    if isinstance(event, BarsClosed):
+        return state.bars_session is not None and event.session <= state.bars_session
+    return False

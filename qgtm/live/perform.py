@@ -1,0 +1,203 @@
+"""What each effect does to the world, and the facts that come of it.
+
+Every function here may block (within the adapters' time limits), so the daemon runs them on
+threads of their own and the answers come back through its one queue.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from qgtm.core.bar import BarSet, refuse_future
+from qgtm.core.effects import (
+    AskOrder,
+    Cancel,
+    Effect,
+    FetchBars,
+    FetchPositions,
+    FetchQuotes,
+    PollOrders,
+    SampleAccount,
+    Submit,
+)
+from qgtm.core.errors import FeedError
+from qgtm.core.events import (
+    AccountSampled,
+    BarsClosed,
+    CancelRequested,
+    Event,
+    FeedFailed,
+    FeedRecovered,
+    OrderAccepted,
+    OrderNotFound,
+    OrderRejected,
+    OrderUnknown,
+    OrderUpdated,
+    PositionsSeen,
+    QuotesSeen,
+)
+from qgtm.core.outcome import Accepted, Rejected
+from qgtm.core.universe import SYMBOLS
+from qgtm.ports import Broker, BrokerOrder, Clock, Feed
+
+OHLCV: Final = "ohlcv"
+URGENT: Final = (Cancel, FetchPositions)
+# Process seconds between two asks for the same thing; a new order is sent at once.
+PACE_S: Final[dict[type[Any], float]] = {
+    AskOrder: 2.0,
+    PollOrders: 1.0,
+    Cancel: 2.0,
+    FetchPositions: 2.0,
+    FetchBars: 1.0,
+    FetchQuotes: 1.0,
+    SampleAccount: 2.0,
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """The daemon's hands: whom to ask, and a fence that is looked at right before an order is sent."""
+
+    broker: Broker
+    feed: Feed
+    clock: Clock
+    is_leader: Callable[[], bool]
+
+
+def key_of(effect: Effect) -> str:
+    """Return what makes two effects the same wish, so that one of a kind is in flight."""
+    if isinstance(effect, Submit):
+        return f"Submit {effect.order.client_order_id}"
+    if isinstance(effect, Cancel):
+        return f"Cancel {effect.order.client_order_id}"
+    if isinstance(effect, AskOrder):
+        return f"AskOrder {effect.client_order_id}"
+    return type(effect).__name__
+
+
+def perform(effect: Effect, world: World) -> Sequence[Event]:
+    """Do what `effect` asks and return the facts that came of it; none when no answer came.
+
+    Raises BrokerError when a reading call could not be answered: the engine will ask again.
+    """
+    return DEEDS[type(effect)](effect, world)
+
+
+# --- orders -------------------------------------------------------------------------------------
+
+
+def _submit(effect: Submit, world: World) -> Sequence[Event]:
+    order = effect.order
+    if not world.is_leader():  # a daemon that was asleep while another took over sends nothing
+        return ()
+    outcome = world.broker.submit(order)
+    if isinstance(outcome, Accepted):
+        return [OrderAccepted(client_order_id=order.client_order_id, broker_order_id=outcome.broker_order_id)]
+    if isinstance(outcome, Rejected):
+        return [
+            OrderRejected(client_order_id=order.client_order_id, code=outcome.code, reason=outcome.reason)
+        ]
+    if outcome.is_held_back:
+        return ()
+    return [OrderUnknown(client_order_id=order.client_order_id, reason=outcome.reason)]
+
+
+def _cancel(effect: Cancel, world: World) -> Sequence[Event]:
+    order = effect.order
+    if order.broker_order_id is None or not world.broker.cancel(order.broker_order_id):
+        return ()
+    return [CancelRequested(client_order_id=order.client_order_id, reason=effect.reason)]
+
+
+def _ask(effect: AskOrder, world: World) -> Sequence[Event]:
+    found = world.broker.order(effect.client_order_id)
+    return [OrderNotFound(client_order_id=effect.client_order_id) if found is None else update_of(found)]
+
+
+def _poll(effect: PollOrders, world: World) -> Sequence[Event]:
+    # Two days reach back over any session, whatever the zone; one page holds 500 orders, a day 300.
+    return [update_of(order) for order in world.broker.orders(after=world.clock.now() - timedelta(days=2))]
+
+
+def update_of(order: BrokerOrder) -> OrderUpdated:
+    """Return what the broker says of an order as a fact."""
+    return OrderUpdated(
+        client_order_id=order.client_order_id,
+        broker_order_id=order.broker_order_id,
+        state=order.state,
+        filled_quantity=order.filled_quantity,
+        filled_price=order.filled_price,
+        updated_at=order.updated_at,
+    )
+
+
+# --- the account --------------------------------------------------------------------------------
+
+
+def _sample(effect: SampleAccount, world: World) -> Sequence[Event]:
+    account, positions = world.broker.account(), world.broker.positions()
+    return [
+        AccountSampled(
+            equity_usd=account.equity_usd,
+            cash_usd=account.cash_usd,
+            last_equity_usd=account.last_equity_usd,
+            marks={position.symbol: position.mark for position in positions},
+            is_blocked=account.is_blocked,
+            monotonic_s=world.clock.monotonic(),
+        )
+    ]
+
+
+def _positions(effect: FetchPositions, world: World) -> Sequence[Event]:
+    positions = world.broker.positions()
+    return [
+        PositionsSeen(
+            quantities={position.symbol: position.quantity for position in positions},
+            available={position.symbol: position.available for position in positions},
+        )
+    ]
+
+
+# --- prices -------------------------------------------------------------------------------------
+
+
+def _bars(effect: FetchBars, world: World) -> Sequence[Event]:
+    try:
+        sets = world.feed.daily(SYMBOLS, effect.session, effect.session)
+    except FeedError as problem:
+        return [FeedFailed(feed=OHLCV, reason=str(problem))]
+    if not sets or not sets[-1].bars:
+        return [FeedFailed(feed=OHLCV, reason=f"no daily bars of {effect.session} yet")]
+    return [closed(sets[-1], world.clock.now()), FeedRecovered(feed=OHLCV)]
+
+
+def closed(bars: BarSet, now: datetime) -> BarsClosed:
+    """Return a session's bars as the fact that they are known; raise BarError when stamped after `now`."""
+    refuse_future(bars, now)
+    rows: Mapping[str, tuple[float, float, float, float, float]] = {
+        symbol: (bar.open, bar.high, bar.low, bar.close, bar.volume)
+        for symbol, bar in sorted(bars.bars.items())
+    }
+    return BarsClosed(session=bars.session, known_at=bars.known_at, bars=rows, refused=bars.refused)
+
+
+def _quotes(effect: FetchQuotes, world: World) -> Sequence[Event]:
+    if not effect.symbols:
+        return [QuotesSeen(quotes={})]
+    try:
+        return [QuotesSeen(quotes=world.feed.quotes(effect.symbols)), FeedRecovered(feed="quotes")]
+    except FeedError as problem:
+        return [FeedFailed(feed="quotes", reason=str(problem))]
+
+
+DEEDS: Final[dict[type[Any], Callable[[Any, World], Sequence[Event]]]] = {
+    Submit: _submit,
+    Cancel: _cancel,
+    AskOrder: _ask,
+    PollOrders: _poll,
+    SampleAccount: _sample,
+    FetchPositions: _positions,
+    FetchBars: _bars,
+    FetchQuotes: _quotes,
+}

@@ -1,0 +1,66 @@
+"""Compare both books: first learn what became of our own orders, then report what is left over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from qgtm.core.events import BreakFound, Event, Reconciled
+from qgtm.core.order import Order
+from qgtm.engine.reconcile import find_breaks, find_cash_break, find_foreign_orders
+from qgtm.engine.state import State
+from qgtm.live.perform import update_of
+from qgtm.ports import Account, Broker, BrokerOrder, BrokerPosition
+
+
+@dataclass(frozen=True)
+class Books:
+    """The broker's side, read at one time."""
+
+    account: Account
+    positions: tuple[BrokerPosition, ...]
+    orders: tuple[BrokerOrder, ...]
+
+
+def read_books(broker: Broker, live: Sequence[Order], now: datetime) -> Books:
+    """Read the broker's side: reading only. Raises BrokerError when an answer cannot be had."""
+    oldest = min((order.formed_at for order in live), default=now)
+    recent = broker.orders(after=min(oldest, now) - timedelta(days=2))
+    still_open = broker.orders(is_open=True)
+    seen = {order.broker_order_id: order for order in (*still_open, *recent)}
+    return Books(broker.account(), broker.positions(), tuple(seen.values()))
+
+
+def late_news(books: Books) -> list[Event]:
+    """Return what the broker says of every order: facts about our own are applied, not broken over."""
+    return [update_of(order) for order in books.orders]
+
+
+def differences(state: State, books: Books) -> list[Event]:
+    """Return the breaks that are new and the record that both books were compared. Mends nothing.
+
+    To be called with a state that has heard `late_news`.
+    """
+    ours = {symbol: position.quantity for symbol, position in state.positions.items() if position.quantity}
+    brokers = {position.symbol: position.quantity for position in books.positions}
+    open_there = {order.client_order_id: order.quantity for order in books.orders if _is_open(order)}
+    found = (
+        *find_breaks(ours, brokers),
+        *find_cash_break(state.cash_usd, books.account.cash_usd),
+        *find_foreign_orders(state.orders, open_there),
+    )
+    fresh = [each for each in found if not _is_known(state, each)]
+    record = Reconciled(
+        breaks=tuple(sorted({each.subject for each in found} | set(state.breaks))),
+        positions=brokers,
+        cash_usd=books.account.cash_usd,
+    )
+    return [*fresh, record]
+
+
+def _is_open(order: BrokerOrder) -> bool:
+    return order.state.value in ("working", "formed", "unknown")
+
+
+def _is_known(state: State, found: BreakFound) -> bool:
+    known = state.breaks.get(found.subject)
+    return known is not None and known.ours == found.ours and known.brokers == found.brokers

@@ -1,0 +1,181 @@
+"""The paper exchange's core behind the daemon's own ports, in process and on a clock set by hand.
+
+Nothing is serialised on the way, so a replay spends its time on decisions and fills.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from qgtm.adapters.alpaca_parse import STATES
+from qgtm.core.bar import Bar, BarSet, nonsense
+from qgtm.core.errors import BrokerError
+from qgtm.core.events import CashMoved, QuoteSeen
+from qgtm.core.order import Order, OrderState, Side
+from qgtm.core.outcome import Accepted, Outcome, Rejected
+from qgtm.exchange.core import Exchange
+from qgtm.exchange.market.port import Market, MarketBar
+from qgtm.exchange.order import Order as VenueOrder
+from qgtm.exchange.order import OrderRequest, PositionIntent, Refusal
+from qgtm.ports import Account, BrokerOrder, BrokerPosition, Clock, MarketClock
+
+
+@dataclass
+class DirectBroker:
+    """The exchange's one account as a Broker. Every order gets an answer here."""
+
+    exchange: Exchange
+    market: Market
+    times: Clock
+
+    def clock(self) -> MarketClock:
+        """Return what the venue's clock says; raise BrokerError when no session lies ahead."""
+        now = self.times.now()
+        ahead = [
+            s for s in self.market.sessions(now.date(), now.date() + timedelta(days=12)) if s.close_at > now
+        ]
+        if not ahead:
+            raise BrokerError(f"the market has no session after {now:%Y-%m-%d}; give it more bars")
+        opens = [session.open_at for session in ahead if session.open_at > now]
+        return MarketClock(
+            now=now,
+            is_open=ahead[0].open_at <= now,
+            next_open_at=opens[0] if opens else ahead[0].close_at,
+            next_close_at=ahead[0].close_at,
+        )
+
+    def account(self) -> Account:
+        """Return the account now."""
+        view = self.exchange.account(self.times.now())
+        return Account(
+            number="PAPER",
+            status="ACTIVE",
+            equity_usd=view.equity,
+            last_equity_usd=view.last_equity,
+            cash_usd=view.cash,
+            buying_power_usd=view.buying_power,
+            is_blocked=False,
+            is_shorting_enabled=True,
+        )
+
+    def positions(self) -> tuple[BrokerPosition, ...]:
+        """Return the open positions now."""
+        return tuple(
+            BrokerPosition(
+                symbol=view.symbol,
+                quantity=view.qty,
+                available=view.qty_available,
+                mark=view.current_price,
+                mean_entry_price=view.avg_entry_price,
+            )
+            for view in self.exchange.positions(self.times.now())
+        )
+
+    def orders(self, *, after: datetime | None = None, is_open: bool = False) -> tuple[BrokerOrder, ...]:
+        """Return the orders accepted after a moment, oldest first."""
+        recent: list[BrokerOrder] = []
+        for order in reversed(self.exchange.orders("open" if is_open else "all", self.times.now())):
+            if after is not None and order.submitted_at <= after:
+                break
+            recent.append(_order(order))
+        return tuple(reversed(recent))
+
+    def order(self, client_order_id: str) -> BrokerOrder | None:
+        """Return an order by our id."""
+        found = self.exchange.order_by_client_id(client_order_id, self.times.now())
+        return None if found is None else _order(found)
+
+    def submit(self, order: Order) -> Outcome:
+        """Send an order."""
+        answer = self.exchange.submit(_request(order), self.times.now())
+        if isinstance(answer, Refusal):
+            return Rejected(answer.code, answer.message)
+        return Accepted(answer.id)
+
+    def cancel(self, broker_order_id: str) -> bool:
+        """Ask for a cancel; return whether it could be asked for."""
+        return not isinstance(self.exchange.cancel(broker_order_id, self.times.now()), Refusal)
+
+    def cash_flows(self, after: date) -> tuple[CashMoved, ...]:
+        """Return dividends, deposits and withdrawals from a day on."""
+        return tuple(
+            CashMoved(activity_id=each.id, kind=each.kind, amount_usd=each.net_amount)
+            for each in self.exchange.activities()
+            if each.day >= after and each.net_amount
+        )
+
+
+def _request(order: Order) -> OrderRequest:
+    closes: PositionIntent = "buy_to_close" if order.side is Side.BUY else "sell_to_close"
+    return OrderRequest(
+        symbol=order.symbol,
+        side="buy" if order.side is Side.BUY else "sell",
+        kind="market" if order.limit_price is None else "limit",
+        qty=order.quantity,
+        limit_price=order.limit_price,
+        client_order_id=order.client_order_id,
+        position_intent=closes if order.is_reducing else None,
+    )
+
+
+def _order(order: VenueOrder) -> BrokerOrder:
+    return BrokerOrder(
+        broker_order_id=order.id,
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        quantity=order.qty or Decimal(0),
+        status=order.status,
+        state=STATES.get(order.status, OrderState.WORKING),
+        filled_quantity=order.filled_qty,
+        filled_price=order.filled_avg_price or Decimal(0),
+        updated_at=order.updated_at,
+        side=Side(order.side),
+    )
+
+
+@dataclass
+class DirectFeed:
+    """The exchange's market as a Feed."""
+
+    market: Market
+    times: Clock
+
+    def daily(self, symbols: Sequence[str], start: date, end: date) -> tuple[BarSet, ...]:
+        """Return the finished sessions' bars, oldest first; a bar that is nonsense is refused by name."""
+        finished = [s for s in self.market.sessions(start, end) if s.close_at <= self.times.now()]
+        return tuple(self._set(symbols, session.day, session.close_at) for session in finished)
+
+    def _set(self, symbols: Sequence[str], day: date, known_at: datetime) -> BarSet:
+        found = {symbol: self.market.daily(symbol, day) for symbol in symbols}
+        rows = {symbol: _row(bar) for symbol, bar in found.items() if bar is not None}
+        refused = {symbol: why for symbol, row in rows.items() if (why := nonsense(*row))}
+        bars = {
+            symbol: Bar(
+                symbol=symbol,
+                session=day,
+                known_at=known_at,
+                open=row[0],
+                high=row[1],
+                low=row[2],
+                close=row[3],
+                volume=row[4],
+            )
+            for symbol, row in rows.items()
+            if symbol not in refused
+        }
+        return BarSet(session=day, known_at=known_at, bars=bars, refused=refused)
+
+    def quotes(self, symbols: Sequence[str]) -> Mapping[str, QuoteSeen]:
+        """Return the quotes now; a symbol without one is left out."""
+        now = self.times.now()
+        found = {symbol: self.market.quote(symbol, now) for symbol in symbols}
+        return {
+            symbol: QuoteSeen(bid=quote.bid, ask=quote.ask, last=quote.last, at=now)
+            for symbol, quote in found.items()
+            if quote is not None
+        }
+
+
+def _row(bar: MarketBar) -> tuple[float, float, float, float, float]:
+    return (float(bar.open), float(bar.high), float(bar.low), float(bar.close), float(bar.volume))
