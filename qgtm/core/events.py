@@ -386,6 +386,8 @@ class ModeChanged(Event):
     before: Mode
     after: Mode
     reason: str
+    at: datetime
+    drawdown_frac: Decimal | None = None
 
 
 @fact
