@@ -9,10 +9,11 @@ from typing import Any, Protocol, cast, get_args, get_origin, get_type_hints
 import numpy as np
 
 from qgtm.features.bars import Bars, FloatArray
+from qgtm.strategies import donchian_breakout, gold_silver_ratio, miners_vs_metal, tsmom
 
 __all__ = ["BY_NAME", "STRATEGIES", "Strategy", "StrategyModule"]
 
-STRATEGIES: tuple[ModuleType, ...] = ()
+STRATEGIES: tuple[ModuleType, ...] = (donchian_breakout, gold_silver_ratio, miners_vs_metal, tsmom)
 
 
 class StrategyModule(Protocol):

@@ -1,0 +1,93 @@
+"""features/returns."""
+
+# cell 5 of notebooks/features/returns.ipynb
+from dataclasses import dataclass
+
+import numpy as np
+
+from qgtm.features.bars import FloatArray
+
+
+# cell 6 of notebooks/features/returns.ipynb
+@dataclass(frozen=True)
+class Params:
+    """Name the knobs of this notebook; `PARAMS` holds their values."""
+
+    horizon: int
+    carry_limit: int
+
+
+PARAMS = Params(horizon=1, carry_limit=5)
+warm_up = PARAMS.horizon + PARAMS.carry_limit + 1
+
+
+# cell 8 of notebooks/features/returns.ipynb
+def windows(values: FloatArray, lookback: int) -> FloatArray:
+    """Return every window of `lookback` values along the last axis, as (..., windows, lookback).
+
+    Nothing is copied where `values` is contiguous; too few values give no window. Raises ValueError for a
+    lookback below 1.
+    """
+    if lookback < 1:
+        raise ValueError(f"a window needs at least 1 value, so a lookback of {lookback} cannot be used")
+    whole = np.ascontiguousarray(values)
+    shape = (*whole.shape[:-1], max(0, whole.shape[-1] - lookback + 1), lookback)
+    # numpy's sliding_window_view says the same, and takes twenty times as long on a short window
+    return np.ndarray(shape, whole.dtype, whole, 0, (*whole.strides, whole.strides[-1]))
+
+
+def padded(values: FloatArray, length: int) -> FloatArray:
+    """Put NaN before `values` until the last axis has `length`. Raises nothing."""
+    lacking = length - values.shape[-1]
+    if lacking <= 0:
+        return values
+    return np.concatenate([np.full((*values.shape[:-1], lacking), np.nan), values], axis=-1)
+
+
+# cell 10 of notebooks/features/returns.ipynb
+def carried(close: FloatArray, limit: int = PARAMS.carry_limit) -> FloatArray:
+    """Fill holes with the last known close, over at most `limit` sessions.
+
+    `close` has shape (..., time), NaN where no bar is; so has the result. Raises nothing.
+    """
+    is_hole = np.isnan(close)
+    if not is_hole.any():
+        return close
+    rows = np.arange(close.shape[-1])
+    last_known = np.maximum.accumulate(np.where(is_hole, -1, rows), axis=-1)
+    is_recent = (last_known >= 0) & (rows - last_known <= limit)
+    filled = np.take_along_axis(close, np.maximum(last_known, 0), axis=-1)
+    return np.where(is_recent, filled, np.nan)
+
+
+def together(*series: FloatArray) -> tuple[FloatArray, ...]:
+    """Make a hole in every series where one of them has a hole; shapes (time,). Raises nothing."""
+    is_hole = np.isnan(series).any(axis=0)
+    return tuple(np.where(is_hole, np.nan, each) for each in series)
+
+
+# cell 12 of notebooks/features/returns.ipynb
+def _ratio(close: FloatArray, horizon: int) -> FloatArray:
+    if horizon < 1:
+        raise ValueError(f"a return needs at least 1 session, so a horizon of {horizon} cannot be used")
+    length = close.shape[-1]
+    return padded(close[..., horizon:] / close[..., : max(0, length - horizon)], length)
+
+
+def simple_returns(close: FloatArray, horizon: int = PARAMS.horizon) -> FloatArray:
+    """Return the change over `horizon` sessions as a fraction of the earlier close.
+
+    `close` has shape (..., time); the result has the same, NaN for the first `horizon` columns and beside
+    holes. Source: Campbell, Lo and MacKinlay 1997, section 1.4.1. Raises ValueError for a horizon below 1.
+    """
+    return _ratio(close, horizon) - 1.0
+
+
+def log_returns(close: FloatArray, horizon: int = PARAMS.horizon) -> FloatArray:
+    """Return the natural logarithm of the change over `horizon` sessions.
+
+    `close` has shape (..., time), all prices above zero; the result has the same shape, NaN for the first
+    `horizon` columns and beside holes. Source: Campbell, Lo and MacKinlay 1997, section 1.4.1. Raises
+    ValueError for a horizon below 1.
+    """
+    return np.log(_ratio(close, horizon))

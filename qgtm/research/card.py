@@ -1,0 +1,46 @@
+"""A strategy's card: what it claims and what was found, as JSON that a report can read."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+
+def card(
+    strategy: Mapping[str, Any], *, source: str, figures: Mapping[str, float], **words: Any
+) -> dict[str, Any]:
+    """Return the card of a strategy given a notebook's names, the back-test's figures and the prose.
+
+    `source` is "synthetic" or "recorded"; a strategy that only ran on synthetic bars says so
+    in place of evidence.
+    """
+    named = SimpleNamespace(**strategy)
+    return {
+        "name": named.NAME,
+        "category": named.CATEGORY,
+        "feeds": list(named.FEEDS),
+        "symbols": list(named.symbols),
+        "warm_up_sessions": named.warm_up,
+        "params": asdict(named.PARAMS),
+        "inputs": dict.fromkeys(named.FEEDS, source),
+        "evidence": "no real evidence yet" if source == "synthetic" else "in sample, no walk-forward yet",
+        "figures": {name: round(value, 6) for name, value in figures.items()},
+        **words,
+    }
+
+
+def write_card(product: Any, written: Mapping[str, Any]) -> Path | None:
+    """Write the card where the pipeline asked for it (`product["card"]`); without a product write nothing.
+
+    Raises ValueError when the product names no card.
+    """
+    if product is None:
+        return None
+    if not isinstance(product, Mapping) or "card" not in product:
+        raise ValueError("the product names no `card`: add `card: …json` beside `nb` in pipelines.yaml")
+    path = Path(product["card"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(written, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return path

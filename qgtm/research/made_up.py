@@ -1,0 +1,64 @@
+"""A made-up market, the same for the same seed: enough to see a notebook run without any data."""
+
+from datetime import date
+
+import numpy as np
+
+from qgtm.adapters.calendar import xnys
+from qgtm.features.bars import Bars, FloatArray
+
+FIRST = date(2015, 1, 2)
+
+# symbol: first price, then what it takes of gold, silver and equity, and its own daily volatility
+LOADINGS = {
+    "GLD": (180.0, 1.0, 0.0, 0.0, 0.0005),
+    "SLV": (22.0, 0.0, 1.0, 0.0, 0.001),
+    "PPLT": (90.0, 0.6, 0.0, 0.2, 0.010),
+    "PALL": (150.0, 0.4, 0.0, 0.3, 0.016),
+    "GDX": (32.0, 1.7, 0.0, 0.4, 0.010),
+    "GDXJ": (42.0, 1.9, 0.1, 0.5, 0.012),
+    "SIL": (30.0, 0.7, 0.7, 0.5, 0.011),
+    "SPY": (400.0, 0.0, 0.0, 1.0, 0.0005),
+}
+DAILY_VOLATILITY = np.array([0.009, 0.016, 0.011])
+GOLD_IN_SILVER = 1.3
+
+
+def made_up(sessions: int, seed: int) -> Bars:
+    """Return `sessions` bars of a few symbols: silver follows gold and strays for weeks, miners follow both.
+
+    A longer market begins as a shorter one with the same seed does.
+    """
+    draws = np.random.default_rng(seed).standard_normal((sessions, 3 + 4 * len(LOADINGS)))
+    drivers = _drivers(draws[:, :3])
+    columns = [
+        _symbol(drivers, row, draws[:, 3 + 4 * i : 7 + 4 * i]) for i, row in enumerate(LOADINGS.values())
+    ]
+    opened, high, low, close, volume = (np.stack(each, axis=1) for each in zip(*columns, strict=True))
+    return Bars(_ordinals(sessions), tuple(LOADINGS), opened, high, low, close, volume)
+
+
+def _drivers(draws: FloatArray) -> FloatArray:
+    shocks: FloatArray = draws * DAILY_VOLATILITY
+    strays = 0.0
+    for i in range(len(shocks)):  # silver beside gold comes back, half of the way in some 35 sessions
+        pulled = -0.02 * strays
+        strays += pulled + shocks[i, 1]
+        shocks[i, 1] = GOLD_IN_SILVER * shocks[i, 0] + pulled + shocks[i, 1]
+    return shocks
+
+
+def _symbol(drivers: FloatArray, row: tuple[float, ...], draws: FloatArray) -> tuple[FloatArray, ...]:
+    first, *loadings, own = row
+    close = first * np.exp(np.cumsum(drivers @ np.array(loadings) + own * draws[:, 0]))
+    before = np.concatenate([[first], close[:-1]])
+    opened = before * np.exp(0.4 * np.log(close / before) + 0.002 * draws[:, 1])
+    high = np.maximum(opened, close) * np.exp(0.004 * np.abs(draws[:, 2]))
+    low = np.minimum(opened, close) * np.exp(-0.004 * np.abs(draws[:, 3]))
+    return opened, high, low, close, np.round(1e6 * np.exp(0.3 * draws[:, 1]))
+
+
+def _ordinals(sessions: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    last = date(FIRST.year + 2 + sessions // 240, 1, 1)
+    days = [session.day.toordinal() for session in xnys().sessions(FIRST, last)]
+    return np.array(days[:sessions], dtype=np.int64)

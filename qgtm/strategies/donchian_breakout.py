@@ -1,0 +1,95 @@
+"""strategies/donchian_breakout."""
+
+# cell 5 of notebooks/strategies/donchian_breakout.ipynb
+from dataclasses import dataclass
+
+import numpy as np
+
+from qgtm.features.bars import Bars, FloatArray
+from qgtm.features.trend import channel_high
+
+NAME = "donchian_breakout"
+CATEGORY = "G"
+FEEDS = ("ohlcv",)
+symbols = ("GLD", "SLV", "GDX", "GDXJ")
+
+
+@dataclass(frozen=True)
+class Params:
+    """Lengths of the two channels."""
+
+    entry: int
+    leave: int
+
+
+PARAMS = Params(entry=55, leave=20)
+
+
+def sessions_needed(params: Params) -> int:
+    """Return the sessions that the last row of `view` needs: the longer channel, and today."""
+    return max(params.entry, params.leave) + 1
+
+
+warm_up = sessions_needed(PARAMS)
+
+
+# cell 7 of notebooks/strategies/donchian_breakout.ipynb
+def broken(extremes: FloatArray, rows: int, lookback: int) -> FloatArray:
+    """Return 1 where the extreme lies beyond its channel, 0 where not, shape (series, rows)."""
+    channel = channel_high(extremes[:, -(rows + lookback) :], lookback)[:, -rows:]
+    return np.where(extremes[:, -rows:] > channel, 1.0, 0.0)
+
+
+def view(bars: Bars, params: Params = PARAMS) -> FloatArray:
+    """Return (sessions, 4 k): up and down through the long channel, up and down through the short one.
+
+    NaN until warm, and for a symbol without a bar. Raises nothing.
+    """
+    n, k = bars.high.shape
+    out = np.full((n, 4 * k), np.nan)
+    rows = n - sessions_needed(params) + 1
+    if rows >= 1:
+        extremes = np.concatenate([bars.high.T, -bars.low.T])
+        found = np.concatenate([broken(extremes, rows, each) for each in (params.entry, params.leave)])
+        is_hole = np.isnan(np.concatenate([extremes, extremes])[:, -rows:])
+        out[-rows:] = np.where(is_hole, np.nan, found).T
+    return out
+
+
+# cell 9 of notebooks/strategies/donchian_breakout.ipynb
+@dataclass(frozen=True)
+class State:
+    """What is held of each symbol: 1 long, -1 short, 0 flat."""
+
+    sides: tuple[int, ...]
+
+
+def start(params: Params = PARAMS) -> State:
+    """Return the state before the first session: flat."""
+    return State((0,) * len(symbols))
+
+
+def side(held: int, up_in: float, down_in: float, up_out: float, down_out: float) -> int:
+    """Return 1 for long, -1 for short, 0 for flat, given what is held and which channels were broken."""
+    if up_in != down_in:
+        return 1 if up_in else -1
+    if (held > 0 and down_out) or (held < 0 and up_out):
+        return 0
+    return held
+
+
+def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[State, FloatArray]:
+    """Take one row of `view` in; return the state and the targets (k,), NaN where there is no view."""
+    k = len(state.sides)
+    facts = np.reshape(row, (4, k)).T.tolist()
+    pairs = zip(state.sides, facts, strict=True)
+    sides = tuple(held if np.isnan(fact[0]) else side(held, *fact) for held, fact in pairs)
+    return State(sides), np.where(np.isnan(row[:k]), np.nan, np.array(sides) / k)
+
+
+def signal(bars: Bars, params: Params = PARAMS) -> FloatArray:
+    """Return the targets (sessions, symbols) in [-1, 1] of the budget: the fold of `update` over `view`."""
+    state, targets = start(params), np.full(bars.close.shape, np.nan)
+    for i, row in enumerate(view(bars, params)):
+        state, targets[i] = update(state, row, params)
+    return targets

@@ -1,0 +1,70 @@
+"""strategies/tsmom."""
+
+# cell 5 of notebooks/strategies/tsmom.ipynb
+from dataclasses import dataclass
+
+import numpy as np
+
+from qgtm.features.bars import Bars, FloatArray
+from qgtm.features.returns import carried, log_returns, padded
+from qgtm.features.volatility import realised_volatility
+
+NAME = "tsmom"
+CATEGORY = "G"
+FEEDS = ("ohlcv",)
+symbols = ("GLD", "SLV", "GDX", "PPLT", "PALL")
+
+
+@dataclass(frozen=True)
+class Params:
+    """Horizons of the signs, the window and level of volatility, and how far a close is carried."""
+
+    horizons: tuple[int, ...]
+    volatility_lookback: int
+    target_volatility: float
+    carry_limit: int
+
+
+PARAMS = Params(horizons=(21, 63, 252), volatility_lookback=63, target_volatility=0.1, carry_limit=5)
+
+
+def sessions_needed(params: Params) -> int:
+    """Return the sessions that the last row needs to be exact."""
+    return max(*params.horizons, params.volatility_lookback) + 1 + params.carry_limit
+
+
+warm_up = sessions_needed(PARAMS)
+
+
+# cell 7 of notebooks/strategies/tsmom.ipynb
+def direction(close: FloatArray, rows: int, horizons: tuple[int, ...]) -> FloatArray:
+    """Return the mean sign of the returns over `horizons`, shape (symbols, rows), from -1 to 1.
+
+    `close` is (symbols, time), holes carried; the last `rows` sessions are computed. Raises nothing.
+    """
+    signs = [np.sign(log_returns(close[:, -(rows + each) :], each)[:, -rows:]) for each in horizons]
+    mean: FloatArray = np.stack(signs).sum(axis=0) / len(horizons)
+    return mean
+
+
+def volatility(close: FloatArray, rows: int, lookback: int) -> FloatArray:
+    """Return the yearly volatility of the last `rows` sessions, shape (symbols, rows), NaN where it is 0."""
+    daily = log_returns(close[:, -(rows + lookback) :], 1)[:, 1:]
+    found = realised_volatility(daily, lookback)[:, -rows:]
+    return np.where(found > 0, found, np.nan)
+
+
+# cell 8 of notebooks/strategies/tsmom.ipynb
+def signal(bars: Bars, params: Params = PARAMS) -> FloatArray:
+    """Return the targets (sessions, symbols) in [-1, 1] of the budget, NaN where there is no view.
+
+    Source: Moskowitz, Ooi and Pedersen 2012, section 4.1, with three horizons. Raises nothing.
+    """
+    rows = len(bars) - sessions_needed(params) + 1
+    if rows < 1:
+        return np.full(bars.close.shape, np.nan)
+    seen = np.ascontiguousarray(bars.close.T)
+    close = carried(seen, params.carry_limit)
+    scale = params.target_volatility / volatility(close, rows, params.volatility_lookback)
+    targets = np.clip(direction(close, rows, params.horizons) * scale, -1, 1) / len(bars.symbols)
+    return padded(np.where(np.isnan(seen[:, -rows:]), np.nan, targets), len(bars)).T
