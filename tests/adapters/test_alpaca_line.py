@@ -1,0 +1,90 @@
+import threading
+import time
+
+import pytest
+
+from qgtm.adapters.alpaca_line import Line, NoAnswer
+from tests.adapters.alpaca_venue import Talk, drip, hang, reply, serving
+
+
+def settled(count: int) -> bool:
+    """Wait a little for given-up threads to end."""
+    for _ in range(100):
+        if sum(thread.name == "alpaca-call" for thread in threading.enumerate()) <= count:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("fault", [hang, drip])
+def test_a_call_that_hangs_or_drips_ends_at_its_limit_and_leaves_no_thread(fault: object) -> None:
+    before = sum(thread.name == "alpaca-call" for thread in threading.enumerate())
+    with serving(fault) as venue:  # type: ignore[arg-type]
+        line = Line(whole_s=0.6)
+        began = time.monotonic()
+        with pytest.raises(NoAnswer, match="within"):
+            line.ask("GET", venue.url, {})
+        assert 0.5 < time.monotonic() - began < 1.2
+        assert settled(before)
+
+
+def test_a_line_that_was_cut_serves_the_next_call() -> None:
+    with serving(hang, reply(200, [1])) as venue:
+        line = Line(whole_s=0.4)
+        with pytest.raises(NoAnswer):
+            line.ask("GET", venue.url, {})
+        assert line.ask("GET", venue.url, {}).body == b"[1]"
+        line.close()
+
+
+def test_a_call_that_was_given_up_before_it_connected_is_never_sent_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = threading.Event()
+    slow = __import__("socket").getaddrinfo
+
+    def lookup(*args: object, **kwargs: object) -> object:
+        found.wait(5)
+        return slow(*args, **kwargs)
+
+    with serving(reply(200, {})) as venue:
+        monkeypatch.setattr("socket.getaddrinfo", lookup)
+        line = Line(whole_s=0.3)
+        with pytest.raises(NoAnswer):
+            line.ask("POST", venue.url, {"json": {"symbol": "GLD"}})
+        found.set()  # the name is found now, and the thread goes on
+        assert settled(0)
+        assert venue.asked == []
+
+
+def test_calls_are_refused_while_too_many_given_up_ones_still_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = threading.Event()
+
+    def lookup(*_args: object, **_kwargs: object) -> object:
+        found.wait(10)
+        raise OSError("no such name")
+
+    monkeypatch.setattr("socket.getaddrinfo", lookup)
+    line = Line(whole_s=0.05)
+    for _ in range(8):
+        with pytest.raises(NoAnswer, match="within"):
+            line.ask("GET", "http://127.0.0.1:9", {})
+    with pytest.raises(NoAnswer, match="still hang") as refused:
+        line.ask("GET", "http://127.0.0.1:9", {})
+    assert refused.value.is_held_back
+    found.set()
+    assert settled(0)
+
+
+def test_one_connection_serves_many_calls() -> None:
+    sockets = []
+
+    def note(talk: Talk) -> None:
+        sockets.append(talk.sock)
+        reply(200, {})(talk)
+
+    with serving(note) as venue:
+        line = Line()
+        for _ in range(5):
+            line.ask("GET", venue.url, {})
+        assert len(sockets) == 5
+        assert len(set(map(id, sockets))) == 1
+        line.close()
