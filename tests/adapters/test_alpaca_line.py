@@ -37,7 +37,9 @@ def test_a_line_that_was_cut_serves_the_next_call() -> None:
         line.close()
 
 
-def test_a_call_that_was_given_up_before_it_connected_is_never_sent_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_was_given_up_before_it_connected_is_never_sent_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     found = threading.Event()
     slow = __import__("socket").getaddrinfo
 
