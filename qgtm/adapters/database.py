@@ -79,18 +79,24 @@ def migrate(connection: apsw.Connection, path: Path, application_id: int, migrat
 
     Raises JournalError for a file that is not ours or that a newer version wrote.
     """
+    if _version(connection, path, application_id, len(migrations)) == len(migrations):
+        return
     with writing(connection):
-        version, owner = connection.pragma("user_version"), connection.pragma("application_id")
-        is_empty = not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
-        if owner != application_id and not is_empty:
-            raise JournalError(f"{path} is another program's database; move it away or set QGTM_STATE_DIR")
-        if version > len(migrations):
-            raise JournalError(f"{path} was written by a newer version of qgtm ({version}); update qgtm")
-        for step in migrations[version:]:
+        # Asked again: another process may have done it between the question and the lock.
+        for step in migrations[_version(connection, path, application_id, len(migrations)) :]:
             connection.execute(step)
-        if version < len(migrations):
-            connection.pragma("application_id", application_id)
-            connection.pragma("user_version", len(migrations))
+        connection.pragma("application_id", application_id)
+        connection.pragma("user_version", len(migrations))
+
+
+def _version(connection: apsw.Connection, path: Path, application_id: int, newest: int) -> int:
+    version, owner = int(connection.pragma("user_version")), connection.pragma("application_id")
+    is_empty = not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+    if not is_empty and owner != application_id:
+        raise JournalError(f"{path} is another program's database; move it away or set QGTM_STATE_DIR")
+    if version > newest:
+        raise JournalError(f"{path} was written by a newer version of qgtm ({version}); update qgtm")
+    return version
 
 
 @contextlib.contextmanager
