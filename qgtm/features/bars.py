@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -64,9 +64,22 @@ class Bars:
         wanted = tuple(symbols)
         if wanted == self.symbols:
             return self
-        columns = self._columns(wanted)
-        taken = [_locked(getattr(self, field).take(columns, axis=1)) for field in FIELDS]
-        return self._trusted(self.sessions, wanted, *taken)
+        chosen = object.__new__(type(self))
+        chosen.__dict__.update(
+            sessions=self.sessions, symbols=wanted, _whole=self, _places=self._columns(wanted)
+        )
+        return chosen
+
+    if not TYPE_CHECKING:  # a strategy reads one or two fields, so only those are ever copied
+
+        def __getattr__(self, field: str) -> FloatArray:
+            if field not in FIELDS:
+                raise AttributeError(
+                    f"bars have no {field!r}; they have sessions, symbols, {', '.join(FIELDS)}"
+                )
+            taken = _locked(getattr(self._whole, field).take(self._places, axis=1))
+            self.__dict__[field] = taken
+            return taken
 
     def _columns(self, wanted: tuple[str, ...]) -> list[int]:
         lacking = [symbol for symbol in wanted if symbol not in self.symbols]

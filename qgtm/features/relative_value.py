@@ -93,9 +93,9 @@ def half_life(spreads: FloatArray) -> FloatArray:
 
     Infinite where the window does not come back, 0 where it overshoots within a session.
     """
-    before, after = centred(spreads[..., :-1]), centred(spreads[..., 1:])
-    moment = (before * before).sum(axis=-1)
-    slope = (before * after).sum(axis=-1) / np.where(moment > 0, moment, np.nan)
+    both = centred(windows(spreads, spreads.shape[-1] - 1))  # all but the last value, all but the first
+    moments = (both * both[..., :1, :]).sum(axis=-1)
+    slope = moments[..., 1] / np.where(moments[..., 0] > 0, moments[..., 0], np.nan)
     decays = (slope > 0) & (slope < 1)
     sessions = -math.log(2) / np.log(np.where(decays, slope, 0.5))
     return np.where(decays, sessions, np.where(slope >= 1, np.inf, slope * 0))
@@ -107,14 +107,13 @@ def z_score(values: FloatArray, lookback: int = PARAMS.lookback) -> FloatArray:
 
 
 # cell 8 of notebooks/features/relative_value.ipynb
-def two_betas(y: FloatArray, a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+def two_betas(yab: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the slopes of y on a and on b, with an intercept, of each window along the last axis.
 
-    NaN where the two regressors are one and the same.
+    `yab` is (3, ..., window): y, a and b. NaN where the two regressors are one and the same.
     """
-    y, a, b = centred(y), centred(a), centred(b)
-    aa, bb, ab = (a * a).sum(axis=-1), (b * b).sum(axis=-1), (a * b).sum(axis=-1)
-    ay, by = (a * y).sum(axis=-1), (b * y).sum(axis=-1)
+    three = centred(yab)
+    (_, ay, by), (_, aa, ab), (_, _, bb) = (three[:, None] * three).sum(axis=-1)
     determinant = aa * bb - ab * ab
     apart = determinant > 1e-12 * aa * bb
     determinant = np.where(apart, determinant, np.nan)
@@ -125,10 +124,10 @@ def two_factor_residual(
     y: FloatArray, a: FloatArray, b: FloatArray, lookback: int = PARAMS.lookback
 ) -> FloatArray:
     """Return what is left of the newest y in the rolling regression on a and b (time,), NaN until warm."""
-    ys, as_, bs = windows(y, lookback), windows(a, lookback), windows(b, lookback)
-    beta_a, beta_b = two_betas(ys, as_, bs)
-    left = centred(ys)[..., -1] - beta_a * centred(as_)[..., -1] - beta_b * centred(bs)[..., -1]
-    return padded(left, y.shape[-1])
+    yab = windows(np.stack([y, a, b]), lookback)
+    beta_a, beta_b = two_betas(yab)
+    last_y, last_a, last_b = centred(yab)[..., -1]
+    return padded(last_y - beta_a * last_a - beta_b * last_b, y.shape[-1])
 
 
 # cell 10 of notebooks/features/relative_value.ipynb

@@ -37,8 +37,10 @@ def channel_high(high: FloatArray, lookback: int = PARAMS.lookback) -> FloatArra
     """
     before = windows(high[..., :-1], lookback)
     highest = np.fmax.reduce(before, axis=-1)  # fmax passes over NaN, and a maximum knows no rounding
-    is_known = 2 * np.isnan(before).sum(axis=-1) <= lookback
-    return padded(np.where(is_known, highest, np.nan), high.shape[-1])
+    if np.isnan(high).any():
+        is_known = 2 * np.isnan(before).sum(axis=-1) <= lookback
+        highest = np.where(is_known, highest, np.nan)
+    return padded(highest, high.shape[-1])
 
 
 def channel_low(low: FloatArray, lookback: int = PARAMS.lookback) -> FloatArray:

@@ -32,11 +32,13 @@ def mean_square(values: FloatArray, lookback: int, least_frac: float) -> FloatAr
     NaN until `lookback` values are there, and where fewer than `least_frac` of them are known.
     """
     squares = windows(values * values, lookback)
-    known = ~np.isnan(squares)
-    count = known.sum(axis=-1)
-    total = np.where(known, squares, 0.0).sum(axis=-1)
-    enough = count >= max(1.0, least_frac * lookback)
-    return padded(np.where(enough, total / np.maximum(count, 1), np.nan), values.shape[-1])
+    mean = squares.sum(axis=-1) / lookback
+    if np.isnan(mean).any():
+        is_known = ~np.isnan(squares)
+        count = is_known.sum(axis=-1)
+        mean = np.where(is_known, squares, 0.0).sum(axis=-1) / np.maximum(count, 1)
+        mean = np.where(count >= max(1.0, least_frac * lookback), mean, np.nan)
+    return padded(mean, values.shape[-1])
 
 
 def realised_volatility(

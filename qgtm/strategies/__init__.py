@@ -19,8 +19,8 @@ STRATEGIES: tuple[ModuleType, ...] = (donchian_breakout, gold_silver_ratio, mine
 class StrategyModule(Protocol):
     """What every printed strategy module defines; one with entry and exit rules adds three more names.
 
-    Those are `start(params)`, `view(bars, params)` (n, m) and `update(state, row, params)`, of which
-    `signal` is then the fold.
+    Those are `start(params)`, `view(bars, params)` (rows, m), a row for each session from the first that
+    is warm, and `update(state, row, params)`; `signal` is then the fold of `update` over `view`.
     """
 
     NAME: str
@@ -76,10 +76,10 @@ class Strategy:
             return None, self.module.signal(window)[-1]
         params = self.module.PARAMS
         before = self.start() if carried is None else carried
-        return cast(
-            tuple[object, FloatArray],
-            self.module.update(before, self.module.view(window, params)[-1], params),
-        )
+        seen = self.module.view(window, params)
+        if not len(seen):  # not warm yet: nothing was seen, so nothing is learnt
+            return before, np.full(len(self.symbols), np.nan)
+        return cast(tuple[object, FloatArray], self.module.update(before, seen[-1], params))
 
     def encode(self, carried: object | None) -> Any:
         """Return the state as JSON values, exactly: a float becomes the text of its `repr`."""

@@ -1,6 +1,7 @@
 """strategies/donchian_breakout."""
 
 # cell 5 of notebooks/strategies/donchian_breakout.ipynb
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,19 +42,16 @@ def broken(extremes: FloatArray, rows: int, lookback: int) -> FloatArray:
 
 
 def view(bars: Bars, params: Params = PARAMS) -> FloatArray:
-    """Return (sessions, 4 k): up and down through the long channel, up and down through the short one.
+    """Return (rows, 4 k): up and down through the long channel, up and down through the short one.
 
-    NaN until warm, and for a symbol without a bar. Raises nothing.
+    One row for each session from the first that is warm; NaN for a symbol without a bar. Raises nothing.
     """
-    n, k = bars.high.shape
-    out = np.full((n, 4 * k), np.nan)
-    rows = n - sessions_needed(params) + 1
-    if rows >= 1:
-        extremes = np.concatenate([bars.high.T, -bars.low.T])
-        found = np.concatenate([broken(extremes, rows, each) for each in (params.entry, params.leave)])
-        is_hole = np.isnan(np.concatenate([extremes, extremes])[:, -rows:])
-        out[-rows:] = np.where(is_hole, np.nan, found).T
-    return out
+    rows = len(bars) - sessions_needed(params) + 1
+    if rows < 1:
+        return np.empty((0, 4 * len(bars.symbols)))
+    extremes = np.concatenate([bars.high.T, -bars.low.T])
+    found = np.stack([broken(extremes, rows, each) for each in (params.entry, params.leave)])
+    return np.where(np.isnan(extremes[:, -rows:]), np.nan, found).reshape(-1, rows).T
 
 
 # cell 9 of notebooks/strategies/donchian_breakout.ipynb
@@ -83,13 +81,14 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
     k = len(state.sides)
     facts = np.reshape(row, (4, k)).T.tolist()
     pairs = zip(state.sides, facts, strict=True)
-    sides = tuple(held if np.isnan(fact[0]) else side(held, *fact) for held, fact in pairs)
+    sides = tuple(held if math.isnan(fact[0]) else side(held, *fact) for held, fact in pairs)
     return State(sides), np.where(np.isnan(row[:k]), np.nan, np.array(sides) / k)
 
 
 def signal(bars: Bars, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, symbols) in [-1, 1] of the budget: the fold of `update` over `view`."""
-    state, targets = start(params), np.full(bars.close.shape, np.nan)
-    for i, row in enumerate(view(bars, params)):
+    state, targets = start(params), np.full((len(bars), len(bars.symbols)), np.nan)
+    seen = view(bars, params)
+    for i, row in enumerate(seen, start=len(bars) - len(seen)):
         state, targets[i] = update(state, row, params)
     return targets

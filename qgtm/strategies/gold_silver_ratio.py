@@ -41,20 +41,18 @@ warm_up = sessions_needed(PARAMS)
 
 # cell 7 of notebooks/strategies/gold_silver_ratio.ipynb
 def view(bars: Bars, params: Params = PARAMS) -> FloatArray:
-    """Return (sessions, 2 lookback): the window of log gold, then that of log silver.
+    """Return (rows, 2 lookback): the window of log gold, then that of log silver.
 
-    NaN until warm, where a window has a hole too wide to carry over, and where either has no bar
-    today. Raises nothing.
+    One row for each session from the first that is warm; NaN where a window has a hole too wide to carry
+    over, and where either has no bar today. Raises nothing.
     """
-    out = np.full((len(bars), 2 * params.lookback), np.nan)
     rows = len(bars) - sessions_needed(params) + 1
-    if rows >= 1:
-        paired = np.stack(together(bars.close[:, 0], bars.close[:, 1]))
-        logs = np.log(carried(paired, params.carry_limit))[:, -(rows + params.lookback - 1) :]
-        gold, silver = windows(logs, params.lookback)
-        is_hole = np.isnan(paired[0, -rows:, None])
-        out[-rows:] = np.where(is_hole, np.nan, np.concatenate([gold, silver], axis=1))
-    return out
+    if rows < 1:
+        return np.empty((0, 2 * params.lookback))
+    paired = together(bars.close.T)
+    logs = np.log(carried(paired, params.carry_limit))[:, -(rows + params.lookback - 1) :]
+    found = np.concatenate(list(windows(logs, params.lookback)), axis=1)
+    return np.where(np.isnan(paired[0, -rows:, None]), np.nan, found)
 
 
 # cell 9 of notebooks/strategies/gold_silver_ratio.ipynb
@@ -93,7 +91,8 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
 
 def signal(bars: Bars, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, 2) in [-1, 1] of the budget: the fold of `update` over `view`."""
-    state, targets = start(params), np.full(bars.close.shape, np.nan)
-    for i, row in enumerate(view(bars, params)):
+    state, targets = start(params), np.full((len(bars), len(bars.symbols)), np.nan)
+    seen = view(bars, params)
+    for i, row in enumerate(seen, start=len(bars) - len(seen)):
         state, targets[i] = update(state, row, params)
     return targets

@@ -1,6 +1,7 @@
 """strategies/miners_vs_metal."""
 
 # cell 5 of notebooks/strategies/miners_vs_metal.ipynb
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,27 +46,25 @@ def residual(logs: FloatArray, lookback: int) -> tuple[FloatArray, FloatArray, F
     `logs` is (3, time): log miners, gold, equity. Each row is a window that ends at a session, from
     the first that has `lookback` returns. Source: Avellaneda and Lee 2010, section 2. Raises nothing.
     """
-    miners, gold, equity = windows(logs[:, 1:] - logs[:, :-1], lookback)
-    beta_gold, beta_equity = two_betas(miners, gold, equity)
+    beta_gold, beta_equity = two_betas(windows(logs[:, 1:] - logs[:, :-1], lookback))
     miners, gold, equity = windows(logs[:, 1:], lookback)
     return miners - beta_gold[:, None] * gold - beta_equity[:, None] * equity, beta_gold, beta_equity
 
 
 def view(bars: Bars, params: Params = PARAMS) -> FloatArray:
-    """Return (sessions, 4): z of the spread, half-life in sessions, beta on gold, beta on equity.
+    """Return (rows, 4): z of the spread, half-life in sessions, beta on gold, beta on equity.
 
-    NaN until warm, where a window has a hole too wide to carry over, and where one of the three has
-    no bar today. Raises nothing.
+    One row for each session from the first that is warm; NaN where a window has a hole too wide to carry
+    over, and where one of the three has no bar today. Raises nothing.
     """
-    out = np.full((len(bars), 4), np.nan)
     rows = len(bars) - sessions_needed(params) + 1
-    if rows >= 1:
-        joint = np.stack(together(bars.close[:, 0], bars.close[:, 1], bars.close[:, 2]))
-        logs = np.log(carried(joint, params.carry_limit))[:, -(rows + params.lookback) :]
-        spread, beta_gold, beta_equity = residual(logs, params.lookback)
-        found = np.stack([last_z(spread), half_life(spread), beta_gold, beta_equity], axis=1)
-        out[-rows:] = np.where(np.isnan(joint[0, -rows:, None]), np.nan, found)
-    return out
+    if rows < 1:
+        return np.empty((0, 4))
+    joint = together(bars.close.T)
+    logs = np.log(carried(joint, params.carry_limit))[:, -(rows + params.lookback) :]
+    spread, beta_gold, beta_equity = residual(logs, params.lookback)
+    found = np.stack([last_z(spread), half_life(spread), beta_gold, beta_equity], axis=1)
+    return np.where(np.isnan(joint[0, -rows:, None]), np.nan, found)
 
 
 # cell 8 of notebooks/strategies/miners_vs_metal.ipynb
@@ -89,7 +88,7 @@ def legs(side: int, beta: float) -> FloatArray:
 def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[State, FloatArray]:
     """Take one row of `view` in; return the state and the targets (3,), NaN where there is no view."""
     z, sessions, beta, _ = row.tolist()
-    if np.isnan(z) or np.isnan(beta):
+    if math.isnan(z) or math.isnan(beta):
         return state, np.full(3, np.nan)
     band = Band(params.entry_z, params.exit_z, params.shortest, params.longest)
     side = spread_side(state.side, z, sessions, band) if beta > 0 else 0
@@ -98,7 +97,8 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
 
 def signal(bars: Bars, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, 3) in [-1, 1] of the budget: the fold of `update` over `view`."""
-    state, targets = start(params), np.full(bars.close.shape, np.nan)
-    for i, row in enumerate(view(bars, params)):
+    state, targets = start(params), np.full((len(bars), len(bars.symbols)), np.nan)
+    seen = view(bars, params)
+    for i, row in enumerate(seen, start=len(bars) - len(seen)):
         state, targets[i] = update(state, row, params)
     return targets

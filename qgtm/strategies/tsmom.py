@@ -42,9 +42,12 @@ def direction(close: FloatArray, rows: int, horizons: tuple[int, ...]) -> FloatA
 
     `close` is (symbols, time), holes carried; the last `rows` sessions are computed. Raises nothing.
     """
-    signs = [np.sign(log_returns(close[:, -(rows + each) :], each)[:, -rows:]) for each in horizons]
-    mean: FloatArray = np.stack(signs).sum(axis=0) / len(horizons)
-    return mean
+    today, n = close[:, -rows:], close.shape[-1]
+    signs = [np.sign(today - close[:, n - rows - each : n - each]) for each in horizons]
+    total = signs[0]
+    for sign in signs[1:]:
+        total = total + sign
+    return total / len(horizons)
 
 
 def volatility(close: FloatArray, rows: int, lookback: int) -> FloatArray:
