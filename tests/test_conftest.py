@@ -16,5 +16,8 @@ def test_name_outside_this_machine_is_not_looked_up() -> None:
 
 
 def test_connection_to_loopback_is_let_through() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as out:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as out,
+    ):
         assert out.getpeername() == server.getsockname()

@@ -58,7 +58,9 @@ def assert_satisfied(requirements: list[str], have: dict[str, Version]) -> None:
     for requirement in map(Requirement, requirements):
         name = canonicalize_name(requirement.name)
         assert name in have, f"{requirement} is in no lock: run `make lock`"
-        assert requirement.specifier.contains(have[name]), f"{name} {have[name]} is not {requirement}: run `make lock`"
+        assert requirement.specifier.contains(have[name]), (
+            f"{name} {have[name]} is not {requirement}: run `make lock`"
+        )
 
 
 @pytest.mark.parametrize("python", PYTHONS)

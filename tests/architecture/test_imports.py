@@ -48,7 +48,10 @@ def contracts(repo: Path) -> dict[str, dict[str, Any]]:
 def children(repo: Path) -> set[str]:
     """Return the modules and packages that stand directly in qgtm."""
     here = (repo / "qgtm").iterdir()
-    return {p.stem for p in here if p.suffix == ".py" or (p / "__init__.py").exists()} - {"__init__", "__main__"}
+    return {p.stem for p in here if p.suffix == ".py" or (p / "__init__.py").exists()} - {
+        "__init__",
+        "__main__",
+    }
 
 
 def test_core_imports_only_the_standard_library(repo: Path) -> None:
@@ -61,7 +64,9 @@ def test_inside_imports_only_numpy_and_itself(repo: Path, package: str) -> None:
 
 
 def test_watchdog_imports_of_ours_only_the_language(repo: Path) -> None:
-    ours = [line for line in outsiders(repo, "watchdog", {"qgtm.core", "qgtm.watchdog"}) if "imports qgtm" in line]
+    ours = [
+        line for line in outsiders(repo, "watchdog", {"qgtm.core", "qgtm.watchdog"}) if "imports qgtm" in line
+    ]
     assert ours == []
 
 
@@ -84,9 +89,10 @@ def test_inside_contract_covers_every_printed_package(repo: Path) -> None:
 @pytest.mark.parametrize("module", ["qgtm.live.daemon", "qgtm.cli", "qgtm.web.app"])
 def test_live_host_starts_without_jupyter_vectorbt_or_panel(repo: Path, module: str) -> None:
     code = f"import sys, {module}\nprint(*sorted(set(sys.modules) & set({HEAVY!r})))"
-    if not (repo / Path(*module.split("."))).with_suffix(".py").exists() and not (
-        repo / Path(*module.split(".")) / "__init__.py"
-    ).exists():
+    if (
+        not (repo / Path(*module.split("."))).with_suffix(".py").exists()
+        and not (repo / Path(*module.split(".")) / "__init__.py").exists()
+    ):
         pytest.skip(f"{module} does not exist")
     done = subprocess.run([sys.executable, "-c", code], cwd=repo, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.split()) == (0, []), done.stderr

@@ -24,7 +24,9 @@ def identity(path: Path) -> str:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=identity)
 def test_notebook_is_committed_without_outputs(path: Path) -> None:
     left = [n for n, c in enumerate(cells(path)) if c.get("outputs") or c.get("execution_count")]
-    assert left == [], "run `.venv/bin/nbstripout` on it, or install the hooks with `.venv/bin/pre-commit install`"
+    assert left == [], (
+        "run `.venv/bin/nbstripout` on it, or install the hooks with `.venv/bin/pre-commit install`"
+    )
 
 
 @pytest.mark.parametrize("path", KEPT, ids=identity)

@@ -32,7 +32,11 @@ def report(repo: Path) -> str:
     """Return what `make check` says about sizes, in two lines or so."""
     lengths = list(sizes(repo).values())
     pleasant = sum(length < PLEASANT_FUNCTION for length in lengths) / len(lengths)
-    files = {p: len(p.read_text().splitlines()) for top in ("qgtm", "dashboards") for p in (repo / top).rglob("*.py")}
+    files = {
+        p: len(p.read_text().splitlines())
+        for top in ("qgtm", "dashboards")
+        for p in (repo / top).rglob("*.py")
+    }
     long = [f"{p.relative_to(repo)} ({n})" for p, n in sorted(files.items()) if n > PLEASANT_FILE]
     return (
         f"{len(lengths)} functions, median {statistics.median(lengths):.0f} lines, {pleasant:.0%} under "
@@ -44,7 +48,9 @@ def test_no_function_is_longer_than_a_screen(repo: Path) -> None:
     assert {name: size for name, size in sizes(repo).items() if size > LONGEST_FUNCTION} == {}
 
 
-def test_report_names_the_median_and_the_long_files(repo: Path, record_testsuite_property: pytest.Function) -> None:
+def test_report_names_the_median_and_the_long_files(
+    repo: Path, record_testsuite_property: pytest.Function
+) -> None:
     text = report(repo)
     record_testsuite_property("shape", text)  # type: ignore[operator]
     assert "median" in text

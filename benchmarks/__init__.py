@@ -1,0 +1,1 @@
+"""How fast it starts, how fast it thinks, and how that compares."""
