@@ -14,10 +14,7 @@ class Command:
         command_registry[cls.__name__] = cls
 
 
-command = dataclass(frozen=True, kw_only=True)
-
-
-@command
+@dataclass(frozen=True, kw_only=True)
 class Deploy(Command):
     """Put the prints of this manifest to work."""
 
@@ -25,7 +22,7 @@ class Deploy(Command):
     by: str
 
 
-@command
+@dataclass(frozen=True, kw_only=True)
 class AcceptBreak(Command):
     """Take the broker's number for ours."""
 
@@ -34,7 +31,7 @@ class AcceptBreak(Command):
     by: str
 
 
-@command
+@dataclass(frozen=True, kw_only=True)
 class Acknowledge(Command):
     """Clear a latch after looking."""
 
@@ -43,7 +40,7 @@ class Acknowledge(Command):
     by: str
 
 
-@command
+@dataclass(frozen=True, kw_only=True)
 class Halt(Command):
     """Stop new orders; either operator alone may."""
 

@@ -9,17 +9,15 @@ from datetime import date
 
 from qgtm.core.order import Order
 
-effect = dataclass(frozen=True, slots=True)
 
-
-@effect
+@dataclass(frozen=True, slots=True)
 class Submit:
     """Send an order that is written down."""
 
     order: Order
 
 
-@effect
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Ask the broker to cancel a live order."""
 
@@ -27,38 +25,38 @@ class Cancel:
     reason: str
 
 
-@effect
+@dataclass(frozen=True, slots=True)
 class AskOrder:
     """Ask the broker what became of an order."""
 
     client_order_id: str
 
 
-@effect
+@dataclass(frozen=True, slots=True)
 class PollOrders:
     """Ask the broker for the session's orders: streams are hints, this is the truth."""
 
 
-@effect
+@dataclass(frozen=True, slots=True)
 class FetchPositions:
     """Fetch the positions and what of them is free to close."""
 
 
-@effect
+@dataclass(frozen=True, slots=True)
 class FetchBars:
     """Fetch the daily bars of a finished session."""
 
     session: date
 
 
-@effect
+@dataclass(frozen=True, slots=True)
 class FetchQuotes:
     """Fetch fresh quotes."""
 
     symbols: tuple[str, ...]
 
 
-@effect
+@dataclass(frozen=True, slots=True)
 class SampleAccount:
     """Fetch the account and the marks of its positions."""
 

@@ -26,13 +26,10 @@ class Event:
         type_registry[cls.__name__] = cls
 
 
-fact = dataclass(frozen=True, kw_only=True)
-
-
 # --- the system ---------------------------------------------------------------------------------
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class Deployed(Event):
     """Somebody put these prints to work: module name to sha256."""
 
@@ -41,7 +38,7 @@ class Deployed(Event):
     by: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class Booted(Event):
     """A daemon took the lease; `epoch` is one more than the last daemon's."""
 
@@ -55,7 +52,7 @@ class Booted(Event):
     strategies_total: int
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class BootStepFinished(Event):
     """One of the eight steps of the boot came to a verdict."""
 
@@ -66,21 +63,21 @@ class BootStepFinished(Event):
     took_s: float
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class WentLive(Event):
     """All eight boot steps passed."""
 
     epoch: int
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class Stopped(Event):
     """The daemon ended on its own will."""
 
     reason: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class CommandTaken(Event):
     """An operator's command left the inbox. Journaled in one append with all that it led to.
 
@@ -92,7 +89,7 @@ class CommandTaken(Event):
     by: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class AlertRaised(Event):
     """Somebody should know: `level` is info, yellow, orange or red; `cause` groups alerts."""
 
@@ -104,7 +101,7 @@ class AlertRaised(Event):
 # --- time and data ------------------------------------------------------------------------------
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class TimePassed(Event):
     """The loop turned. Never journaled and never changes the state by itself.
 
@@ -120,7 +117,7 @@ class TimePassed(Event):
     monotonic_s: float
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class SessionOpened(Event):
     """The regular session began."""
 
@@ -129,14 +126,14 @@ class SessionOpened(Event):
     close_at: datetime
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class SessionClosed(Event):
     """The regular session ended."""
 
     session: date
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class BarsClosed(Event):
     """The daily bars of a finished session: open, high, low, close, volume by symbol.
 
@@ -149,7 +146,7 @@ class BarsClosed(Event):
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class QuoteSeen:
     """A part of QuotesSeen: best bid and offer, and the last trade."""
 
@@ -159,14 +156,14 @@ class QuoteSeen:
     at: datetime
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class QuotesSeen(Event):
     """Fresh quotes for a round of orders."""
 
     quotes: Mapping[str, QuoteSeen]
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class FeedFailed(Event):
     """A feed did not give what it should have given by now."""
 
@@ -174,14 +171,14 @@ class FeedFailed(Event):
     reason: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class FeedRecovered(Event):
     """A feed that had failed gave data again."""
 
     feed: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class AccountSampled(Event):
     """What the broker says of the account, beside what we compute from the same moment's marks."""
 
@@ -196,7 +193,7 @@ class AccountSampled(Event):
 # --- decisions ----------------------------------------------------------------------------------
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class SignalsComputed(Event):
     """Every strategy's view after a session, in [-1, 1] by symbol, and what it carries on."""
 
@@ -205,7 +202,7 @@ class SignalsComputed(Event):
     carried: Mapping[str, object]
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class StrategyDisabled(Event):
     """A strategy raised or returned garbage; its last targets stay frozen."""
 
@@ -213,7 +210,7 @@ class StrategyDisabled(Event):
     reason: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class TargetsSet(Event):
     """Wanted weights (shares of equity, signed), whole and by strategy; pending until the next open."""
 
@@ -223,14 +220,14 @@ class TargetsSet(Event):
     notes: tuple[str, ...] = ()
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class TargetsReached(Event):
     """The book is as near to the targets as the band and the checks allow."""
 
     session: date
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class IntentFormed(Event):
     """An order that passed every check; durable before it is sent."""
 
@@ -238,7 +235,7 @@ class IntentFormed(Event):
     session: date
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class OrderDenied(Event):
     """We refused an order ourselves; `check` names the check."""
 
@@ -250,7 +247,7 @@ class OrderDenied(Event):
     reason: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class StrategiesCrossed(Event):
     """Strategies that wanted opposite shares met inside the book; `shares` adds up to zero."""
 
@@ -262,7 +259,7 @@ class StrategiesCrossed(Event):
 # --- the broker's answers -----------------------------------------------------------------------
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class OrderAccepted(Event):
     """The broker has the order."""
 
@@ -270,7 +267,7 @@ class OrderAccepted(Event):
     broker_order_id: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class OrderRejected(Event):
     """The broker refused the order."""
 
@@ -279,7 +276,7 @@ class OrderRejected(Event):
     reason: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class OrderUnknown(Event):
     """The broker's answer cannot be believed; the exposure stays reserved until it is found out."""
 
@@ -287,7 +284,7 @@ class OrderUnknown(Event):
     reason: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class OrderUpdated(Event):
     """What the broker says of an order: cumulative shares and their mean price."""
 
@@ -299,14 +296,14 @@ class OrderUpdated(Event):
     updated_at: datetime
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class OrderNotFound(Event):
     """The broker knows no order of this id; right after an unanswered submit that proves nothing."""
 
     client_order_id: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class CancelRequested(Event):
     """We asked the broker to cancel an order; it may still fill."""
 
@@ -314,14 +311,14 @@ class CancelRequested(Event):
     reason: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class BrokerLost(Event):
     """The broker's stream or its answers are gone."""
 
     reason: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class BrokerFound(Event):
     """The broker answers again, and what was missed has been fetched."""
 
@@ -329,7 +326,7 @@ class BrokerFound(Event):
 # --- reconciliation -----------------------------------------------------------------------------
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class BreakFound(Event):
     """Our number differs from the broker's. `subject` is a symbol, "cash" or an order id."""
 
@@ -339,7 +336,7 @@ class BreakFound(Event):
     detail: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class BreakAccepted(Event):
     """OpA took the broker's number for ours, with a reason."""
 
@@ -349,7 +346,7 @@ class BreakAccepted(Event):
     by: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class Reconciled(Event):
     """Both books were compared; `breaks` are the open ones."""
 
@@ -358,7 +355,7 @@ class Reconciled(Event):
     cash_usd: Decimal
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class PositionsSeen(Event):
     """The broker's positions for closing: signed shares, and how many of them no order holds."""
 
@@ -366,7 +363,7 @@ class PositionsSeen(Event):
     available: Mapping[str, Decimal]
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class CashMoved(Event):
     """Money came in (+) or went out (-) that no trade explains; `kind` as the broker calls it."""
 
@@ -378,7 +375,7 @@ class CashMoved(Event):
 # --- risk ---------------------------------------------------------------------------------------
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class ModeChanged(Event):
     """The kill switch moved."""
 
@@ -390,7 +387,7 @@ class ModeChanged(Event):
     drawdown_frac: Decimal | None = None
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class Latched(Event):
     """New orders are stopped until a person clears it."""
 
@@ -398,7 +395,7 @@ class Latched(Event):
     reason: str
 
 
-@fact
+@dataclass(frozen=True, kw_only=True)
 class Unlatched(Event):
     """A person cleared a latch."""
 
