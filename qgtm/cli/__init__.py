@@ -1,0 +1,124 @@
+"""The command line: a table of verbs, each a module of its own that is imported only when it is called.
+
+A verb is a file `qgtm/cli/VERB.py` with `command`: a function with typer's annotations, or a Typer of
+its own when it has verbs below it. A verb whose file is not there is not shown.
+"""
+
+import difflib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final, NoReturn, TextIO
+
+from qgtm import __version__
+from qgtm.core.errors import QgtmError
+
+GROUPS: Final[dict[str, dict[str, str]]] = {
+    "Start here": {
+        "up": "start everything on the embedded paper exchange, and stop it with Ctrl-C",
+        "status": "say how the fund is doing, in one box",
+        "replay": "trade recorded prices from end to end, and print what came of it",
+    },
+    "Look": {
+        "signals": "list what the strategies want",
+        "strategies": "list the strategies, loaded or not",
+        "audit": "check the journal's chain, and read what stands in it",
+        "report": "make the Sunday report",
+    },
+    "Change": {
+        "export": "print the notebooks into modules, or compare both",
+        "deploy": "put the present prints to work",
+        "ack": "accept a break, or clear what stops trading, with a reason",
+        "halt": "stop new orders; either operator may",
+    },
+    "Processes that `qgtm up` starts for you": {
+        "exchange": "serve the paper exchange, which speaks Alpaca's protocol",
+        "daemon": "run the live loop",
+        "serve": "serve the phone page and the API",
+        "scheduler": "run reports and digests at their times",
+    },
+}
+VERBS: Final = {verb: said for group in GROUPS.values() for verb, said in group.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the verb that the arguments name; exit 0 when done, 1 when refused, 2 when not understood."""
+    verb, *rest = [*(sys.argv[1:] if arguments is None else arguments), ""][:-1] or ["--help"]
+    if verb in ("--help", "-h", "help"):
+        sys.stdout.write(overview())
+        sys.exit(0)
+    if verb == "--version":
+        sys.stdout.write(f"qgtm {__version__}\n")
+        sys.exit(0)
+    if not is_there(verb):
+        sys.stderr.write(_not_understood(verb))
+        sys.exit(2)
+    try:
+        _run(verb, rest)
+    except QgtmError as problem:
+        refuse(problem, is_json="--json" in rest)
+    sys.exit(0)
+
+
+def is_there(verb: str) -> bool:
+    """Return whether `verb` is a verb whose module is there; imports nothing of it."""
+    return verb in VERBS and find_spec(f"{__name__}.{verb}") is not None
+
+
+def overview() -> str:
+    """Return the verbs with one line each, for somebody who is new here."""
+    lines = [
+        "qgtm runs a systematic gold and silver fund for two people.",
+        "",
+        "Usage: qgtm VERB [OPTIONS]",
+        "",
+    ]
+    for title, group in GROUPS.items():
+        verbs = [verb for verb in group if is_there(verb)]
+        if verbs:
+            lines += [f"{title}:", *(f"  {verb:<12}{group[verb]}" for verb in verbs), ""]
+    lines += [
+        "`qgtm VERB --help` says what a verb takes. Most take --json, and --config PATH (else",
+        "QGTM_CONFIG, else ./qgtm_config.toml). Nothing here trades real money unless three keys say so.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def refuse(problem: QgtmError, *, is_json: bool) -> NoReturn:
+    """Say what is wrong, in red on stderr or as JSON on stdout, and exit 1."""
+    if is_json:
+        kind = type(problem).__name__
+        sys.stdout.write(json.dumps({"error": str(problem), "kind": kind}, ensure_ascii=False) + "\n")
+    else:
+        sys.stderr.write(_red(str(problem), sys.stderr) + "\n")
+    sys.exit(1)
+
+
+def _run(verb: str, arguments: list[str]) -> None:
+    import typer  # takes a third of a second with its parts: not for `qgtm --help`
+
+    command: Any = import_module(f"{__name__}.{verb}").command
+    if not isinstance(command, typer.Typer):
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        app.command(help=command.__doc__)(command)
+        command = app
+    try:
+        command(args=arguments, prog_name=f"qgtm {verb}")
+    except SystemExit as end:
+        if end.code:
+            raise
+
+
+def _not_understood(verb: str) -> str:
+    near = difflib.get_close_matches(verb, [each for each in VERBS if is_there(each)], n=1)
+    cure = f"did you mean `qgtm {near[0]}`?" if near else "`qgtm --help` lists the verbs."
+    return f"qgtm knows no verb {verb!r}: {cure}\n"
+
+
+def _red(text: str, stream: TextIO) -> str:
+    is_plain = not stream.isatty() or "NO_COLOR" in os.environ
+    return text if is_plain else f"\x1b[31m{text}\x1b[0m"

@@ -1,0 +1,36 @@
+"""What many verbs take, said once."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from qgtm.adapters.files import StateDir
+from qgtm.config import Config, load_config
+
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="The configuration; else QGTM_CONFIG, else ./qgtm_config.toml.", metavar="PATH"
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+
+
+def configured(path: Path | None) -> tuple[Config, StateDir]:
+    """Return the configuration and its state folder. Raises ConfigError with the next step."""
+    config = load_config(path, os.environ)
+    return config, config.state_dir(os.environ)
+
+
+def say(*lines: str) -> None:
+    """Write lines to stdout."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def say_json(value: Any) -> None:
+    """Write a value to stdout as JSON; Decimal and moments as text."""
+    say(json.dumps(value, indent=2, ensure_ascii=False, default=str))
