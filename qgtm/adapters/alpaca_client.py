@@ -47,22 +47,15 @@ with warnings.catch_warnings():
     from alpaca.trading.stream import TradingStream
 
 __all__ = [
-    "Endpoints",
     "GuardedData",
     "GuardedTrading",
     "Keys",
     "Refused",
     "StockDataStream",
     "TradingStream",
-    "endpoints",
+    "address",
     "read",
 ]
-
-PAPER_URL = "https://paper-api.alpaca.markets"
-LIVE_URL = "https://api.alpaca.markets"
-DATA_URL = "https://data.alpaca.markets"
-BARS_URL = "wss://stream.data.alpaca.markets"
-FEEDS = ("iex", "sip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,48 +70,23 @@ class Keys:
             raise ConfigError("half of the key pair is missing; set APCA_API_KEY_ID and APCA_API_SECRET_KEY")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoints:
-    """The four addresses of one venue, without a trailing slash."""
+def address(url: str, scheme: str = "http") -> str:
+    """Return the address of a broker without trailing slash; `scheme` is "http" or "ws".
 
-    trading_url: str
-    data_url: str
-    orders_url: str
-    bars_url: str
-
-
-def endpoints(trading_url: str = PAPER_URL, data_url: str | None = None, feed: str = "iex") -> Endpoints:
-    """Return all addresses of the venue at `trading_url`; `data_url` defaults to the same venue's.
-
-    Raises ConfigError for an unknown feed, and for plain http to another machine: it would carry
-    the keys in the clear.
+    Raises ConfigError for anything else, and for an open connection to another machine: it would
+    carry the keys in the clear.
     """
-    if feed not in FEEDS:
-        raise ConfigError(f"the feed is {feed!r}; choose one of {', '.join(FEEDS)}")
-    trading = _address(trading_url)
-    is_vendor = trading in (PAPER_URL, LIVE_URL)
-    data = _address(data_url or (DATA_URL if is_vendor else trading))
-    bars = BARS_URL if data == DATA_URL else _socket_address(data)
-    return Endpoints(
-        trading_url=trading,
-        data_url=data,
-        orders_url=f"{_socket_address(trading)}/stream",
-        bars_url=f"{bars}/v2/{feed}",
-    )
-
-
-def _address(url: str) -> str:
-    bare = url.strip().rstrip("/").removesuffix("/v2")
+    bare = url.strip().rstrip("/")
     parts = urlsplit(bare)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"{url!r} is no address of a broker; write it as {PAPER_URL}")
-    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
-        raise ConfigError(f"{url!r} would carry the keys in the clear; write https")
+    if parts.scheme not in (scheme, f"{scheme}s") or not parts.hostname:
+        raise ConfigError(f"{url!r} is no address of a broker; write it as {scheme}s://host")
+    if parts.scheme == scheme and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise ConfigError(f"{url!r} would carry the keys in the clear; write {scheme}s://")
     return bare
 
 
-def _socket_address(url: str) -> str:
-    return "ws" + url.removeprefix("http")
+def _rest_address(url: str) -> str:
+    return address(url).removesuffix("/v2").rstrip("/")  # alpaca-py puts the version there itself
 
 
 class Refused(Exception):
@@ -195,7 +163,7 @@ class GuardedTrading(_Guarded, TradingClient):
         whole_s: float = WHOLE_S,
         adapter: BaseAdapter | None = None,
     ) -> None:
-        super().__init__(keys.key_id, keys.secret, raw_data=True, url_override=_address(url))
+        super().__init__(keys.key_id, keys.secret, raw_data=True, url_override=_rest_address(url))
         self._session.trust_env = False
         self._retry = 0
         self._line = Line(whole_s, adapter)
@@ -214,7 +182,7 @@ class GuardedData(_Guarded, StockHistoricalDataClient):
         whole_s: float = WHOLE_S,
         adapter: BaseAdapter | None = None,
     ) -> None:
-        super().__init__(keys.key_id, keys.secret, raw_data=True, url_override=_address(url))
+        super().__init__(keys.key_id, keys.secret, raw_data=True, url_override=_rest_address(url))
         self._session.trust_env = False
         self._retry = 0
         self._line = Line(whole_s, adapter)

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import msgpack
 
 from qgtm.adapters import alpaca_parse as parse
-from qgtm.adapters.alpaca_client import Keys, StockDataStream, TradingStream
+from qgtm.adapters.alpaca_client import Keys, StockDataStream, TradingStream, address
 from qgtm.core.bar import nonsense
 from qgtm.core.errors import BrokerError, ConfigError
 from qgtm.ports import BrokerOrder
@@ -109,7 +109,11 @@ class OrderWire:
 
     def __init__(self, keys: Keys, url: str) -> None:
         self._stream = TradingStream(
-            keys.key_id, keys.secret, raw_data=True, url_override=url, websocket_params=dict(SOCKET)
+            keys.key_id,
+            keys.secret,
+            raw_data=True,
+            url_override=address(url, "ws"),
+            websocket_params=dict(SOCKET),
         )
         self._stream.subscribe_trade_updates(_unused)
 
@@ -138,7 +142,11 @@ class BarWire:
         if not symbols:
             raise ConfigError("a bar stream without a symbol would spin; name at least one")
         self._stream = StockDataStream(
-            keys.key_id, keys.secret, raw_data=True, url_override=url, websocket_params=dict(SOCKET)
+            keys.key_id,
+            keys.secret,
+            raw_data=True,
+            url_override=address(url, "ws"),
+            websocket_params=dict(SOCKET),
         )
         self._stream.subscribe_bars(_unused, *symbols)
         self._stream.subscribe_trading_statuses(_unused, *symbols)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from qgtm.adapters.alpaca_broker import AlpacaBroker
-from qgtm.adapters.alpaca_client import Keys, endpoints
+from qgtm.adapters.alpaca_client import Keys
+from qgtm.adapters.alpaca_wire import OrderWire
 from qgtm.adapters.call_budget import CallBudget
 from qgtm.core.errors import BrokerError, ConfigError
 from qgtm.core.order import Order, Side
@@ -367,11 +368,10 @@ def test_an_id_that_is_none_is_not_asked_to_be_cancelled() -> None:
 
 
 def test_cash_flows_leave_out_fills_splits_and_earlier_days_and_read_every_page() -> None:
-    rows: list[dict[str, Any]] = [
-        {"id": f"2024010{2 + number // 60}::{number}", "activity_type": "FEE", "date": f"2024-01-0{2 + number // 60}",
-         "net_amount": "-0.02"}
-        for number in range(120)
-    ]  # fmt: skip
+    rows: list[dict[str, Any]] = []
+    for number in range(120):
+        day = f"2024-01-0{2 + number // 60}"
+        rows.append({"id": f"{day}::{number}", "activity_type": "FEE", "date": day, "net_amount": "-0.02"})
     rows[0] |= {"activity_type": "FILL", "net_amount": "-500"}
     rows[1] |= {"activity_type": "SPLIT", "net_amount": None}
     rows[2] |= {"activity_type": "CSD", "net_amount": "2500.10"}
@@ -406,21 +406,20 @@ def test_a_trailing_slash_or_a_version_in_the_address_does_no_harm() -> None:
     assert {asked.path for asked in venue.asked} == {"/v2/clock"}
 
 
-def test_the_four_addresses_follow_from_the_first() -> None:
-    own = endpoints("http://127.0.0.1:8701/", feed="sip")
-    assert own.data_url == "http://127.0.0.1:8701"
-    assert own.orders_url == "ws://127.0.0.1:8701/stream"
-    assert own.bars_url == "ws://127.0.0.1:8701/v2/sip"
-    paper = endpoints()
-    assert paper.data_url == "https://data.alpaca.markets"
-    assert paper.orders_url == "wss://paper-api.alpaca.markets/stream"
-    assert paper.bars_url == "wss://stream.data.alpaca.markets/v2/iex"
-
-
-@pytest.mark.parametrize("url", ["http://paper-api.alpaca.markets", "ftp://x", "paper-api", ""])
+@pytest.mark.parametrize(
+    "url", ["http://paper-api.alpaca.markets", "ftp://x", "paper-api", "", "ws://127.0.0.1"]
+)
 def test_an_address_that_would_show_the_keys_or_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigError):
-        endpoints(url)
+        AlpacaBroker(KEYS, url, CallBudget(time.monotonic))
+
+
+@pytest.mark.parametrize(
+    "url", ["ws://paper-api.alpaca.markets/stream", "https://127.0.0.1/stream", "stream"]
+)
+def test_a_stream_address_that_would_show_the_keys_or_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError):
+        OrderWire(KEYS, url)
 
 
 def test_keys_are_never_shown() -> None:

@@ -1,3 +1,4 @@
+import socket
 import threading
 import time
 
@@ -41,7 +42,7 @@ def test_a_call_that_was_given_up_before_it_connected_is_never_sent_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = threading.Event()
-    slow = __import__("socket").getaddrinfo
+    slow = socket.getaddrinfo
 
     def lookup(*args: object, **kwargs: object) -> object:
         found.wait(5)

@@ -63,7 +63,9 @@ def test_a_429_stops_ordinary_calls_until_the_reset_and_no_urgent_one() -> None:
     assert budget.take() == 0.0
 
 
-@pytest.mark.parametrize("headers", [{}, {"X-Ratelimit-Reset": "soon"}, {"Date": "x", "X-Ratelimit-Reset": "9"}])
+@pytest.mark.parametrize(
+    "headers", [{}, {"X-Ratelimit-Reset": "soon"}, {"Date": "x", "X-Ratelimit-Reset": "9"}]
+)
 def test_a_429_that_does_not_say_when_stops_ordinary_calls_for_a_minute(headers: dict[str, str]) -> None:
     budget = CallBudget(Hand())
     budget.heard(429, headers)
