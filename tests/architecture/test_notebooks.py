@@ -25,7 +25,7 @@ def identity(path: Path) -> str:
 def test_notebook_is_committed_without_outputs(path: Path) -> None:
     left = [n for n, c in enumerate(cells(path)) if c.get("outputs") or c.get("execution_count")]
     assert left == [], (
-        "run `.venv/bin/nbstripout` on it, or install the hooks with `.venv/bin/pre-commit install`"
+        "run `.venv/bin/nbstripout --keep-id` on it, or install the hooks with `.venv/bin/pre-commit install`"
     )
 
 
