@@ -57,7 +57,7 @@ def _wrong_id(order: Order, holdings: Holdings) -> str | None:
 def _wrong_quantity(order: Order) -> str | None:
     if not order.quantity.is_finite() or order.quantity <= 0:
         return f"{order.quantity} shares are no quantity"
-    if order.limit_price is not None and order.quantity % 1 != 0:
+    if order.limit_price is not None and order.quantity != order.quantity.to_integral_value():
         return f"{order.quantity} shares with a fraction can be closed at market only"
     return None
 

@@ -165,7 +165,7 @@ def _problem(name: str, value: object) -> str | None:
     number = Decimal(value)
     if not number.is_finite() or number <= 0:
         return f"limits.{name} is {value}, and a limit is above zero, also one on a loss: write a {kind}."
-    if kind is Kind.COUNT and number % 1 != 0:
+    if kind is Kind.COUNT and number != number.to_integral_value():
         return f"limits.{name} is {value}, and it counts: write a whole number."
     return _unit_problem(name, number, kind)
 
