@@ -86,6 +86,10 @@ class Exchange:
         self.desk.updates = []
         return updates
 
+    def catch_up(self, now: datetime) -> None:
+        """Let everything happen that is due up to `now`, and keep the updates for the next `advance`."""
+        self._timetable.run(now)
+
     # -- orders --------------------------------------------------------------------------
 
     def submit(self, request: OrderRequest, now: datetime) -> Order | Refusal:

@@ -47,6 +47,10 @@ class Desk:
     space: UUID = field(init=False)
 
     def __post_init__(self) -> None:
+        self.name_space()
+
+    def name_space(self) -> None:
+        """Set the space of ids by the seed."""
         self.space = space_of(self.seed)
 
     def new_id(self, what: str, number: int) -> str:

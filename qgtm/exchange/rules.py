@@ -139,13 +139,17 @@ def _holding(desk: Desk, request: OrderRequest, position: Decimal, quote: Quote)
     return _refuse(
         403,
         FORBIDDEN,
-        f"insufficient qty available for order (requested: {wanted.normalize():f}, available: {available:f})",
+        f"insufficient qty available for order (requested: {_text(wanted)}, available: {_text(available)})",
         symbol=request.symbol,
-        available=f"{available:f}",
-        existing_qty=f"{abs(position):f}",
-        held_for_orders=f"{held:f}",
+        available=_text(available),
+        existing_qty=_text(abs(position)),
+        held_for_orders=_text(held),
         related_orders=[order.id for order in desk.book.of(request.symbol, request.side)],
     )
+
+
+def _text(qty: Decimal) -> str:
+    return f"{qty.normalize():f}"
 
 
 def _short(desk: Desk, request: OrderRequest, intent: PositionIntent) -> Refusal | None:

@@ -1,0 +1,141 @@
+"""What stands between a front and the core: limits, faults, storage. Shared by sockets and in-process."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Literal
+
+from qgtm.exchange.core import Exchange
+from qgtm.exchange.draw import id_in
+from qgtm.exchange.fault import Fault, FaultTable
+from qgtm.exchange.rate_limit import RateLimiter
+from qgtm.exchange.routes import MUTATING
+from qgtm.exchange.wire import Keys, Request, Response, handle
+
+HTML: Final = b"<html><head><title>504 Gateway Time-out</title></head><body>nginx</body></html>"
+_JSON: Final = {"Content-Type": "application/json; charset=UTF-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a front does: wait `wait_s`, then send these bytes whole, half, by drops, or not at all."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+    wait_s: float = 0.0
+    how: Literal["whole", "cut", "drip", "close", "reset"] = "whole"
+    drip_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The times of a request: venue time, process seconds, and the wall's epoch for a header."""
+
+    venue_at: datetime
+    monotonic_s: float
+    wall_s: float
+
+
+class Gate:
+    """One exchange behind its limits and faults; `keep` is called after each change, before the answer."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        *,
+        keys: Keys | None = None,
+        keep: Callable[[], None] | None = None,
+        per_minute: int = 200,
+    ) -> None:
+        self.exchange = exchange
+        self.keys = keys
+        self.keep = keep
+        self.limiter = RateLimiter(per_minute)
+        self.faults = FaultTable(exchange.desk.seed)
+        self._served = 0
+        self._past: deque[tuple[float, str, Response]] = deque(maxlen=4000)
+
+    def reply(self, request: Request, now: Now) -> Reply:
+        """Answer a client's request, with whatever faults are set for it."""
+        self._served += 1
+        headers = {**_JSON, "X-Request-ID": id_in(self.exchange.desk.space, f"request {self._served}")}
+        fault = self.faults.strike("before_apply", request.method, request.path)
+        if fault is not None and fault.action != "hang":
+            return _spoilt(Reply(200, headers, b""), fault)
+        wait_s = 0.0 if fault is None else fault.seconds
+        headers.update(self._limit_headers(request, now))
+        if headers.get("X-Ratelimit-Allowed") == "no":
+            headers.pop("X-Ratelimit-Allowed")
+            return Reply(429, headers, b'{"code":42910000,"message":"rate limit exceeded"}', wait_s)
+        response = self._applied(request, now)
+        reply = Reply(response.status, {**headers, **response.headers}, response.content(), wait_s)
+        return self._after(request, reply)
+
+    def _applied(self, request: Request, now: Now) -> Response:
+        response = handle(self.exchange, request, now.venue_at, self.keys)
+        if request.method in MUTATING:
+            if self.keep is not None:
+                self.keep()
+            return response
+        return self._lagging(request, response, now)
+
+    def _limit_headers(self, request: Request, now: Now) -> dict[str, str]:
+        """Count a call on the trading API; data have a limit of their own at the vendor."""
+        if not request.path.startswith("/v2/") or request.path.startswith("/v2/stocks/"):
+            return {}
+        allowance = self.limiter.take(now.monotonic_s, now.wall_s)
+        denied = {} if allowance.is_allowed else {"X-Ratelimit-Allowed": "no"}
+        return {**allowance.headers(), **denied}
+
+    def _lagging(self, request: Request, response: Response, now: Now) -> Response:
+        name = f"{request.path}?{sorted(request.query.items())}"
+        self._past.append((now.monotonic_s, name, response))
+        fault = self.faults.strike("during_reply", request.method, request.path, "lag")
+        if fault is None:
+            return response
+        old = [r for at, n, r in self._past if n == name and at <= now.monotonic_s - fault.seconds]
+        first = next((r for _, n, r in self._past if n == name), response)
+        return old[-1] if old else first
+
+    def _after(self, request: Request, reply: Reply) -> Reply:
+        for stage in ("after_apply", "during_reply"):
+            fault = self.faults.strike(stage, request.method, request.path)
+            if fault is not None:
+                reply = _spoilt(reply, fault)
+        return reply
+
+
+def _spoilt(reply: Reply, fault: Fault) -> Reply:
+    """Return what a fault makes of an answer."""
+    match fault.action:
+        case "refuse":
+            return replace(reply, how="close")
+        case "drop":
+            return replace(reply, how="reset")
+        case "hang":
+            return replace(reply, wait_s=reply.wait_s + fault.seconds)
+        case "cut":
+            return replace(reply, how="cut")
+        case "drip":
+            return replace(reply, how="drip", drip_s=fault.seconds)
+        case "empty":
+            return replace(reply, status=200, content=b"")
+        case "html":
+            return _html(reply, 200)
+        case "504":
+            return _html(reply, 504)
+        case "redirect":
+            return replace(
+                reply, status=307, headers={**reply.headers, "Location": "/elsewhere"}, content=b""
+            )
+        case "429":
+            return replace(reply, status=429, content=b'{"code":42910000,"message":"rate limit exceeded"}')
+        case _:
+            return replace(reply, status=fault.status, content=Response(fault.status, fault.body).content())
+
+
+def _html(reply: Reply, status: int) -> Reply:
+    headers = {**reply.headers, "Content-Type": "text/html"}
+    return replace(reply, status=status, headers=headers, content=HTML)

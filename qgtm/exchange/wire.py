@@ -1,0 +1,147 @@
+"""Alpaca's REST protocol as a pure function: a request and the time in, a response out.
+
+Both fronts (sockets, in process) call `handle`; rate limits, faults and storage stand in front
+of it, in `gate`.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from qgtm.exchange.core import Exchange
+from qgtm.exchange.order import Refusal
+from qgtm.exchange.truth import Seen
+
+FORM_CODE: Final = 40010001
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request; header names in lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response; `body` is JSON-able, None for an empty one."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def content(self) -> bytes:
+        """Return the body as it goes over the wire."""
+        return b"" if self.body is None else json.dumps(self.body, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The key pair that an exchange accepts."""
+
+    key_id: str
+    secret_key: str
+
+    def fit(self, key_id: str, secret_key: str) -> bool:
+        """Say whether a pair is this one."""
+        return (key_id, secret_key) == (self.key_id, self.secret_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request on its way through a handler: the exchange, the time, the parts of the path."""
+
+    exchange: Exchange
+    request: Request
+    now: datetime
+    parts: tuple[str, ...]
+
+    def json(self) -> dict[str, Any]:
+        """Return the body as an object, numbers as Decimal. Raises `Malformed`."""
+        try:
+            body = json.loads(self.request.body or b"{}", parse_float=Decimal, parse_int=Decimal)
+        except ValueError as error:
+            raise Malformed("request body format is invalid") from error
+        if not isinstance(body, dict):
+            raise Malformed("request body format is invalid")
+        return body
+
+
+class Malformed(ValueError):
+    """A request that cannot be read; its text is the answer's message."""
+
+
+Handler = Callable[[Call], Response]
+
+
+def request_from_url(method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Request:
+    """Return a request from a full URL or a raw path with its query."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    lower = {name.lower(): value for name, value in headers.items()}
+    return Request(method.upper(), unquote(parts.path), query, body, lower)
+
+
+def handle(exchange: Exchange, request: Request, now: datetime, keys: Keys | None = None) -> Response:
+    """Answer a request as of `now`. Never raises for what a client sends; without `keys` any pair will do."""
+    from qgtm.exchange.routes import find  # the table of handlers imports this module
+
+    exchange.catch_up(now)
+    exchange.truth.requests.append(_seen(request, exchange.now))
+    if not _is_authorized(request, keys):
+        return error(401, 40110000, "request is not authorized")
+    handler, parts = find(request.method, request.path)
+    if handler is None:
+        return Response(404, {"message": "endpoint not found."})
+    try:
+        return handler(Call(exchange, request, exchange.now, parts))
+    except Malformed as problem:
+        return error(422, FORM_CODE, str(problem))
+
+
+def error(status: int, code: int, message: str, **details: object) -> Response:
+    """Return an error as Alpaca words it."""
+    return Response(status, {"code": code, "message": message, **details})
+
+
+def refused(refusal: Refusal) -> Response:
+    """Return the response that a refusal makes."""
+    return error(refusal.status, refusal.code, refusal.message, **refusal.details)
+
+
+def decimal_from(value: object, name: str) -> Decimal | None:
+    """Return a number that came as a JSON number or a string; None stays None. Raises `Malformed`."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        raise Malformed(f"invalid {name}: {value}")
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        raise Malformed(f"invalid {name}: {value}") from None
+
+
+def _is_authorized(request: Request, keys: Keys | None) -> bool:
+    key_id = request.headers.get("apca-api-key-id", "")
+    secret_key = request.headers.get("apca-api-secret-key", "")
+    if not key_id or not secret_key:
+        return False
+    return keys is None or keys.fit(key_id, secret_key)
+
+
+def _seen(request: Request, at: datetime) -> Seen:
+    client_order_id = None
+    if request.method == "POST" and request.path == "/v2/orders":
+        try:
+            client_order_id = json.loads(request.body).get("client_order_id")
+        except (ValueError, AttributeError):
+            client_order_id = None
+    return Seen(at, request.method, request.path, client_order_id)
