@@ -30,10 +30,14 @@ def declared(path: Path) -> list[str] | None:
 
 
 def re_exporting_packages(repo: Path) -> Iterator[Path]:
-    """Yield every `__init__.py` of qgtm that imports names from its own modules."""
+    """Yield every `__init__.py` of qgtm that does nothing but import names from its own modules."""
     for path in sorted((repo / "qgtm").rglob("__init__.py")):
         body = ast.parse(path.read_text()).body
-        if any(isinstance(node, ast.ImportFrom) and (node.module or "").startswith("qgtm") for node in body):
+        has_code = any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in body)
+        passes_on = any(
+            isinstance(node, ast.ImportFrom) and (node.module or "").startswith("qgtm") for node in body
+        )
+        if passes_on and not has_code:
             yield path
 
 
