@@ -1,5 +1,6 @@
 """The sessions of the New York Stock Exchange, half days and closures included."""
 
+import warnings
 from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -100,7 +101,9 @@ def _span(number: int) -> tuple[Session, ...]:
     from exchange_calendars.exchange_calendar_xnys import XNYSExchangeCalendar
 
     first = FIRST_YEAR + number * _SPAN_YEARS
-    hours = XNYSExchangeCalendar(start=f"{first}-01-01", end=f"{first + _SPAN_YEARS - 1}-12-31")
+    with warnings.catch_warnings():  # exchange_calendars 4.13 still uses what pandas 3.1 advises against
+        warnings.simplefilter("ignore", DeprecationWarning)
+        hours = XNYSExchangeCalendar(start=f"{first}-01-01", end=f"{first + _SPAN_YEARS - 1}-12-31")
     return tuple(
         Session(opened.date(), opened, _instant(closes))
         for opened, closes in zip(map(_instant, hours.opens_nanos), hours.closes_nanos, strict=True)
