@@ -28,12 +28,12 @@ def to_json(value: Any) -> Any:
 
 def from_json(kind: type[T], body: Mapping[str, Any]) -> T:
     """Return the dataclass that `to_json` wrote. Raises `KeyError` for a field without a value."""
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]
     return kind(**{name: _read(hints[name], body[name]) for name in hints if name in body})
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: type[Any]) -> dict[str, Any]:
     named = {f.name for f in fields(kind) if f.init}
     return {name: hint for name, hint in get_type_hints(kind).items() if name in named}
 
