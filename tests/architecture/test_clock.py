@@ -16,7 +16,7 @@ ALLOWED = {
     "qgtm/watchdog/clock.py": (None, "the watchdog shares no code with the daemon, its clock included"),
     "qgtm/adapters/alpaca_stream.py": (
         {"asyncio.sleep"},
-        "waits between two connections, in process time, on a loop and thread of its own; tests pass the waits in",
+        "waits between two connections, in process time, on a thread of its own; tests pass the waits in",
     ),
 }
 
