@@ -124,11 +124,9 @@ def _knots(opened: int, high: int, low: int, close: int, where: Floats, ticks: i
 
 
 def _folded(values: Floats, low: int, high: int) -> Floats:
-    width = high - low
-    if width == 0:
-        return np.full_like(values, low)
-    turned = np.mod(values - low, 2 * width)
-    return low + np.where(turned > width, 2 * width - turned, turned)
+    """Return the values thrown back where they leave low and high; what is still outside stays there."""
+    turned = np.where(values > high, 2 * high - values, values)
+    return np.clip(np.where(turned < low, 2 * low - turned, turned), low, high)
 
 
 def volume_by_minute(total: int, weights: Floats) -> Ints:
