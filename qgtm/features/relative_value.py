@@ -42,14 +42,14 @@ def start(params: Params = PARAMS) -> State:
 
 
 def update(state: State, x: float, y: float, params: Params = PARAMS) -> tuple[State, float]:
-    """Take one pair of log returns in; return the state and the surprise in standard deviations.
+    """Take one pair of log returns in; return the state and the slope of y on x, the hedge ratio.
 
-    A pair with a hole changes nothing, and its surprise is NaN. Kalman (1960), a random walk of
-    (intercept, slope) seen through y = intercept + slope x + noise.
+    A pair with a hole changes nothing: the slope of the session before stands. Source: Kalman 1960, with a
+    random walk of (intercept, slope) seen through y = intercept + slope x + noise. Raises nothing.
     """
     surprise = y - (state.intercept + state.slope * x)
     if math.isnan(surprise):
-        return state, math.nan
+        return state, state.slope
     p_ii = state.p_intercept + params.intercept_drift * params.intercept_drift
     p_ss = state.p_slope + params.slope_drift * params.slope_drift
     seen_i, seen_s = p_ii + state.p_cross * x, state.p_cross + p_ss * x
@@ -62,38 +62,37 @@ def update(state: State, x: float, y: float, params: Params = PARAMS) -> tuple[S
         p_cross=state.p_cross - gain_i * seen_s,
         p_slope=p_ss - gain_s * seen_s,
     )
-    return after, surprise / math.sqrt(variance)
+    return after, after.slope
 
 
 def hedge_ratio(x: FloatArray, y: FloatArray, params: Params = PARAMS) -> FloatArray:
     """Return the slope of y on x after each pair of log returns (time,): the fold of `update`."""
     state, out = start(params), np.empty(len(x))
     for i, (each_x, each_y) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
-        state, _ = update(state, each_x, each_y, params)
-        out[i] = state.slope
+        state, out[i] = update(state, each_x, each_y, params)
     return out
 
 
 # cell 7 of notebooks/features/relative_value.ipynb
-def centred(values: FloatArray) -> FloatArray:
+def centred(windowed: FloatArray) -> FloatArray:
     """Return the windows less their means, along the last axis."""
-    less: FloatArray = values - values.sum(axis=-1, keepdims=True) / values.shape[-1]
+    less: FloatArray = windowed - windowed.sum(axis=-1, keepdims=True) / windowed.shape[-1]
     return less
 
 
-def last_z(spreads: FloatArray) -> FloatArray:
+def last_z(windowed: FloatArray) -> FloatArray:
     """Return how many standard deviations the last value of each window stands from its mean."""
-    away = centred(spreads)
-    variance = (away * away).sum(axis=-1) / (spreads.shape[-1] - 1)
+    away = centred(windowed)
+    variance = (away * away).sum(axis=-1) / (windowed.shape[-1] - 1)
     return away[..., -1] / np.sqrt(np.where(variance > 0, variance, np.nan))
 
 
-def half_life(spreads: FloatArray) -> FloatArray:
+def half_life(windowed: FloatArray) -> FloatArray:
     """Return the half-life in sessions of each window as an Ornstein-Uhlenbeck process.
 
     Infinite where the window does not come back, 0 where it overshoots within a session.
     """
-    both = centred(windows(spreads, spreads.shape[-1] - 1))  # all but the last value, all but the first
+    both = centred(windows(windowed, windowed.shape[-1] - 1))  # all but the last value, all but the first
     moments = (both * both[..., :1, :]).sum(axis=-1)
     slope = moments[..., 1] / np.where(moments[..., 0] > 0, moments[..., 0], np.nan)
     decays = (slope > 0) & (slope < 1)

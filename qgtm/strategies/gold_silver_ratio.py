@@ -80,13 +80,13 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
         return state, np.full(2, np.nan)
     gold, silver = row[: params.lookback], row[params.lookback :]
     gold_return, silver_return = float(gold[-1] - gold[-2]), float(silver[-1] - silver[-2])
-    hedge, _ = relative_value.update(state.hedge, silver_return, gold_return)
-    if hedge.slope <= 0:
+    hedge, ratio = relative_value.update(state.hedge, silver_return, gold_return)
+    if ratio <= 0:
         return State(hedge, 0), np.zeros(2)
-    spread = gold - hedge.slope * silver
+    spread = gold - ratio * silver
     band = Band(params.entry_z, params.exit_z, params.shortest, params.longest)
     side = spread_side(state.side, float(last_z(spread)), float(half_life(spread)), band)
-    return State(hedge, side), legs(side, hedge.slope)
+    return State(hedge, side), legs(side, ratio)
 
 
 def signal(bars: Bars, params: Params = PARAMS) -> FloatArray:
