@@ -12,7 +12,7 @@ from qgtm.adapters.inbox import Inbox
 from qgtm.cli.options import AsJson, ConfigPath, configured, say, say_json
 from qgtm.core.commands import Deploy
 from qgtm.core.errors import ExportError
-from qgtm.export.manifest import load_manifest, manifest_sha, verify_prints
+from qgtm.adapters.manifest import load_manifest, manifest_sha, verify_prints
 
 By = Annotated[str, typer.Option("--by", help="Who deploys.")]
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from qgtm.core.errors import ExportError
-from qgtm.export.manifest import Difference
+from qgtm.adapters.manifest import Difference
 from qgtm.export.press import Plan, Written, find_differences, find_root, plan_export, write_plan
 
 Names = Annotated[

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from qgtm.core.errors import ExportError
-from qgtm.export.manifest import (
+from qgtm.adapters.manifest import (
     FILE_NAME,
     SECTIONS,
     Difference,

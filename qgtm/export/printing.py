@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qgtm.export.knob import Knob
-from qgtm.export.manifest import PRINT_MARK, CellHash, Entry, sha256_of
+from qgtm.adapters.manifest import PRINT_MARK, CellHash, Entry, sha256_of
 from qgtm.export.notebook import Notebook
 from qgtm.export.params import with_literals
 from qgtm.export.rules import knobs_of, title_of

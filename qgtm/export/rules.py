@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from qgtm.export.knob import Knob, find_knobs
-from qgtm.export.manifest import SECTIONS
+from qgtm.adapters.manifest import SECTIONS
 from qgtm.export.notebook import TAGS, Cell, Notebook, Refusal
 from qgtm.export.params import check_params
 from qgtm.export.purity import find_impurities

@@ -76,9 +76,9 @@ class Hands:
         """Return whether nothing is in flight."""
         return not self._flying
 
-    def forget_paces(self) -> None:
-        """Let everything be started at once again."""
-        self._started_s.clear()
+    def hurry(self, key: str) -> None:
+        """Let the effect of this key be started at once again, whenever it was started last."""
+        self._started_s.pop(key, None)
 
     def close(self) -> None:
         """Start nothing more; what is in flight ends within its own time limits."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from qgtm.core.effects import Effect
-from qgtm.core.events import BarsClosed, Event, FeedFailed, FeedRecovered, OrderUpdated
+from qgtm.core.events import BarsClosed, CashMoved, Event, FeedFailed, FeedRecovered, OrderUpdated
 from qgtm.engine.live_loop import Desk, step
 from qgtm.engine.state import State, changed
 from qgtm.features.history import History
@@ -29,14 +29,23 @@ class Kernel:
 
     def take(self, event: Event, now: datetime) -> None:
         """Take one event in. Raises JournalError when it cannot be written: then nothing is acted on."""
-        if teaches_nothing(self.state, event):
-            return
-        if isinstance(event, BarsClosed):
-            self._remember(event)
-        after = step(self.state, event, now, self.desk)
-        self._write([event, *after.events], now)
-        self.state = after.state
-        for effect in after.effects:
+        self.take_all((event,), now)
+
+    def take_all(self, events: Sequence[Event], now: datetime) -> None:
+        """Take events in that belong together: one append, so that a crash keeps all of them or none."""
+        state, rows, effects = self.state, list[Event](), list[Effect]()
+        for event in events:
+            if teaches_nothing(state, event):
+                continue
+            if isinstance(event, BarsClosed):
+                self._remember(event)
+            after = step(state, event, now, self.desk)
+            state = after.state
+            rows += [event, *after.events]
+            effects += after.effects
+        self._write(rows, now)
+        self.state = state
+        for effect in effects:
             self.perform(effect)
 
     def _write(self, events: Sequence[Event], now: datetime) -> None:
@@ -55,6 +64,8 @@ def teaches_nothing(state: State, event: Event) -> bool:
     if isinstance(event, OrderUpdated):
         order = state.orders.get(event.client_order_id)
         return order is None or changed(state, event).orders[event.client_order_id] == order
+    if isinstance(event, CashMoved):
+        return event.activity_id in state.flow_ids
     if isinstance(event, FeedFailed):
         return event.feed in state.feeds_failed
     if isinstance(event, FeedRecovered):

@@ -136,17 +136,20 @@ def update_of(order: BrokerOrder) -> OrderUpdated:
 
 
 def _sample(effect: SampleAccount, world: World) -> Sequence[Event]:
-    account, positions = world.broker.account(), world.broker.positions()
-    return [
-        AccountSampled(
-            equity_usd=account.equity_usd,
-            cash_usd=account.cash_usd,
-            last_equity_usd=account.last_equity_usd,
-            marks={position.symbol: position.mark for position in positions},
-            is_blocked=account.is_blocked,
-            monotonic_s=world.clock.monotonic(),
-        )
-    ]
+    return [account_sample(world.broker, world.clock)]
+
+
+def account_sample(broker: Broker, clock: Clock) -> AccountSampled:
+    """Return what the broker says of the account and its positions' prices; raise BrokerError."""
+    account, positions = broker.account(), broker.positions()
+    return AccountSampled(
+        equity_usd=account.equity_usd,
+        cash_usd=account.cash_usd,
+        last_equity_usd=account.last_equity_usd,
+        marks={position.symbol: position.mark for position in positions},
+        is_blocked=account.is_blocked,
+        monotonic_s=clock.monotonic(),
+    )
 
 
 def _positions(effect: FetchPositions, world: World) -> Sequence[Event]:

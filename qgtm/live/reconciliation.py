@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
-from qgtm.core.events import BreakFound, Event, Reconciled
+from qgtm.core.events import BreakFound, CashMoved, Event, Reconciled
 from qgtm.core.order import Order
 from qgtm.engine.reconcile import find_breaks, find_cash_break, find_foreign_orders
 from qgtm.engine.state import State
 from qgtm.live.perform import update_of
 from qgtm.ports import Account, Broker, BrokerOrder, BrokerPosition
+
+FLOWS_BACK: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class Books:
     account: Account
     positions: tuple[BrokerPosition, ...]
     orders: tuple[BrokerOrder, ...]
+    flows: tuple[CashMoved, ...]
 
 
 def read_books(broker: Broker, live: Sequence[Order], now: datetime) -> Books:
@@ -27,12 +31,13 @@ def read_books(broker: Broker, live: Sequence[Order], now: datetime) -> Books:
     recent = broker.orders(after=min(oldest, now) - timedelta(days=2))
     still_open = broker.orders(is_open=True)
     seen = {order.broker_order_id: order for order in (*still_open, *recent)}
-    return Books(broker.account(), broker.positions(), tuple(seen.values()))
+    flows = broker.cash_flows((now - FLOWS_BACK).date())
+    return Books(broker.account(), broker.positions(), tuple(seen.values()), flows)
 
 
 def late_news(books: Books) -> list[Event]:
-    """Return what the broker says of every order: facts about our own are applied, not broken over."""
-    return [update_of(order) for order in books.orders]
+    """Return what the broker says of orders and cash flows: facts of our own are applied, no breaks."""
+    return [*map(update_of, books.orders), *books.flows]
 
 
 def differences(state: State, books: Books) -> list[Event]:

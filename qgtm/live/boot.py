@@ -1,0 +1,317 @@
+"""The boot: eight steps, each with a verdict that is printed with its time and written down.
+
+A step that fails names the next step for a person, and the boot ends there: the daemon does not trade.
+Only a broker that does not answer is asked again, since it may come back by itself.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from qgtm import __version__
+from qgtm.adapters.clock import SystemClock, VenueClock, boot_id
+from qgtm.adapters.files import made_writable
+from qgtm.adapters.heartbeat import Heartbeat, HeartbeatFile
+from qgtm.adapters.inbox import Inbox
+from qgtm.adapters.journal import SqliteJournal
+from qgtm.adapters.lease import Lease
+from qgtm.adapters.manifest import load_manifest, manifest_sha, verify_prints
+from qgtm.adapters.snapshot import Snapshots
+from qgtm.adapters.store import BarStore
+from qgtm.core.bar import BarSet
+from qgtm.core.errors import BootRefused, BrokerError, QgtmError
+from qgtm.core.events import Booted, BootStepFinished, CashMoved, WentLive
+from qgtm.core.universe import SYMBOLS
+from qgtm.engine.live_loop import Desk
+from qgtm.engine.state import State, folded
+from qgtm.features.history import History
+from qgtm.keys import load_keys, venue
+from qgtm.live.kernel import Kernel
+from qgtm.live.perform import account_sample, closed
+from qgtm.live.reconciliation import differences, late_news, read_books
+from qgtm.live.rig import PACKAGE, Rig
+from qgtm.live.wish import deployment, facts_of
+from qgtm.strategies import BY_NAME
+
+Say = Callable[[BootStepFinished], None]
+ASK_AGAIN_S: Final = 5.0
+STREAM_S: Final = 10.0
+SETTLED_S: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the boot: a name for people, and a function that returns what it found."""
+
+    name: str
+    do: Callable[[Rig], str]
+    may_wait: bool = False
+
+
+def boot(rig: Rig, say: Say) -> bool:
+    """Run the eight steps; return True when live, False when told to stop while waiting for the broker.
+
+    Raises QgtmError with the failed step's sentence.
+    """
+    told: list[BootStepFinished] = []
+    for number, each in enumerate(STEPS, 1):
+        verdict = _verdict(rig, number, each, say)
+        told.append(verdict)
+        if hasattr(rig, "kernel"):
+            for one in told:
+                rig.kernel.take(one, rig.clock.now())
+            told.clear()
+        if not verdict.is_ok:
+            return False
+    return True
+
+
+def _verdict(rig: Rig, number: int, each: Step, say: Say) -> BootStepFinished:
+    timer, detail, is_ok = SystemClock(), "", False
+    began_s = timer.monotonic()
+    while not is_ok and not rig.stop.is_set():
+        try:
+            detail, is_ok = each.do(rig), True
+        except QgtmError as problem:
+            detail = str(problem)
+            if not (each.may_wait and isinstance(problem, BrokerError)):
+                say(_finished(number, each, False, detail, timer.monotonic() - began_s))
+                raise
+            say(_finished(number, each, False, f"{detail}; asking again", timer.monotonic() - began_s))
+            rig.stop.wait(ASK_AGAIN_S)
+    verdict = _finished(number, each, is_ok, detail, timer.monotonic() - began_s)
+    say(verdict)
+    return verdict
+
+
+def _finished(number: int, each: Step, is_ok: bool, detail: str, took_s: float) -> BootStepFinished:
+    return BootStepFinished(
+        number=number, name=each.name, is_ok=is_ok, detail=detail, took_s=round(took_s, 3)
+    )
+
+
+# --- 1 and 2: what is on this machine -----------------------------------------------------------
+
+
+def _configuration(rig: Rig) -> str:
+    made_writable(rig.state_dir)
+    rig.keys = load_keys(rig.config.path, rig.environ)
+    rig.venue = venue(rig.config, rig.keys, rig.environ)
+    embedded = rig.venue == "embedded"
+    rig.clock = VenueClock(rig.state_dir.exchange / "venue.json") if embedded else SystemClock()
+    return f"{rig.config.path.name}, {rig.venue}, {len(rig.keys.found)} keys"
+
+
+def _strategies(rig: Rig) -> str:
+    rig.manifest = load_manifest(PACKAGE)
+    if found := verify_prints(PACKAGE, rig.manifest):
+        raise BootRefused("\n".join(difference.sentence for difference in found))
+    unknown = [name for name in rig.config.strategies.enabled if name not in BY_NAME]
+    if unknown:
+        raise BootRefused(
+            f"no strategy {unknown[0]} is printed: correct strategies.enabled, which may name {', '.join(BY_NAME)}."
+        )
+    rig.journal = SqliteJournal(rig.state_dir.journal)
+    rig.snapshots = Snapshots(rig.state_dir.snapshots, manifest_sha(rig.manifest))
+    state = _restored(rig)
+    rig.lease = Lease(rig.state_dir.lease, least=state.epoch)
+    rig.inbox = Inbox(rig.state_dir.inbox)
+    rig.inbox.go_on_after(state.command_id)
+    _deployment(rig, state)
+    names = rig.config.strategies.enabled
+    return f"{len(names)}/{len(BY_NAME)} loaded, {len(rig.manifest.prints)} prints as deployed"
+
+
+def _restored(rig: Rig) -> State:
+    """Fold the journal, from the newest snapshot that it bears out; the kernel starts from what comes out."""
+    kept = rig.snapshots.load(State, rig.journal.hash_at)
+    state = folded((entry.event for entry in rig.journal.read(kept.head.seq)), kept.state)
+    rig.history = History(SYMBOLS)
+    desk = Desk(
+        limits=rig.config.limits,
+        strategies=tuple(BY_NAME[name] for name in rig.config.strategies.enabled),
+        history=rig.history,
+        tape_share_frac=float(rig.config.feeds.ohlcv.tape_share_frac),
+    )
+    rig.kernel = Kernel(
+        desk, rig.history, rig.journal, perform=lambda effect: rig.hands.start(effect), state=state
+    )
+    return state
+
+
+def _deployment(rig: Rig, state: State) -> None:
+    """Take the inbox in, then refuse prints that nobody deployed; the first paper start deploys its own."""
+    now = rig.clock.now()
+    for wish in rig.inbox.wishes(state.command_id):
+        rig.kernel.take_all(facts_of(wish, rig.kernel.state, rig.manifest), now)
+    sha, deployed = manifest_sha(rig.manifest), rig.kernel.state.manifest_sha
+    if not deployed and rig.venue != "live":
+        rig.kernel.take(deployment(rig.manifest, "first start"), now)
+    elif sha != deployed:
+        raise BootRefused(
+            f"these prints (manifest {sha[:8]}) are not the deployed ones ({deployed[:8] or 'none'}): "
+            "run `qgtm deploy` to put them to work, or `git checkout qgtm` to go back."
+        )
+    rig.kernel.take(_booted(rig, sha), now)
+
+
+def _booted(rig: Rig, sha: str) -> Booted:
+    return Booted(
+        epoch=rig.lease.epoch,
+        version=__version__,
+        venue=rig.venue,
+        manifest_sha=sha,
+        config_sha=rig.config.sha,
+        account_number=rig.config.broker.account_number,
+        strategies=tuple(rig.config.strategies.enabled),
+        strategies_total=len(BY_NAME),
+    )
+
+
+# --- 3 and 4: the broker ------------------------------------------------------------------------
+
+
+def _broker(rig: Rig) -> str:
+    if not hasattr(rig, "hands"):
+        rig.connect()
+        rig.stream.start()
+    account = rig.broker.account()
+    pinned = rig.config.broker.account_number
+    if pinned and account.number != pinned:
+        raise BootRefused(
+            f"this is account {account.number}, and broker.account_number pins {pinned}: use that account's keys."
+        )
+    if account.is_blocked or account.status != "ACTIVE":
+        raise BootRefused(
+            f"account {account.number} is {account.status} and may not trade: see the broker's own page."
+        )
+    if not rig.stream.wait_listening(STREAM_S):
+        raise BrokerError("the order stream does not listen: orders go out only when both ways are open")
+    rig.is_shorting_enabled = account.is_shorting_enabled
+    return f"account {account.number}, equity ${account.equity_usd:,.2f}, stream listening"
+
+
+def _reconciliation(rig: Rig) -> str:
+    kernel, now = rig.kernel, rig.clock.now()
+    if kernel.state.cash_usd == 0 and not kernel.state.positions:
+        cash = rig.broker.account().cash_usd
+        kernel.take(CashMoved(activity_id="start", kind="start", amount_usd=cash), now)
+    reconcile(rig)
+    breaks = kernel.state.breaks
+    held = sum(1 for position in kernel.state.positions.values() if position.quantity)
+    if breaks:
+        return f"{len(breaks)} breaks ({', '.join(breaks)}): no new orders until OpA accepts them"
+    return f"{held} positions and the cash agree"
+
+
+def reconcile(rig: Rig) -> None:
+    """Compare both books; a difference counts only when a second look, a moment later, shows it again.
+
+    Raises BrokerError when the broker does not answer.
+    """
+    kernel = rig.kernel
+    for look in (1, 2):
+        books = read_books(rig.broker, kernel.state.live_orders, rig.clock.now())
+        kernel.take_all(late_news(books), rig.clock.now())
+        found = differences(kernel.state, books)
+        if len(found) == 1 or look == 2:
+            break
+        rig.stop.wait(SETTLED_S)
+    for event in found:
+        kernel.take(event, rig.clock.now())
+
+
+# --- 5 to 8: data, risk, life -------------------------------------------------------------------
+
+
+def _data(rig: Rig) -> str:
+    rig.store = BarStore(rig.state_dir.bars)
+    last = _last_finished(rig)
+    fetched = _fill_store(rig, last)
+    known = rig.store.load_arrays(SYMBOLS)
+    if not len(known):
+        raise BootRefused("no daily bars came: see that the feed is up, then start again")
+    _take_history(rig, rig.store.load())
+    return f"{len(rig.history)} sessions to {rig.history.last_session}, {fetched} fetched anew"
+
+
+def _last_finished(rig: Rig) -> date:
+    now = rig.clock.now()
+    today = rig.calendar.session_on(now.date())
+    if today is not None and today.close_at <= now:
+        return today.day
+    return rig.calendar.previous_session(now.date()).day
+
+
+def _fill_store(rig: Rig, last: date) -> int:
+    known = rig.store.last_session()
+    if known is not None and known >= last:
+        return 0
+    span = timedelta(days=int(rig.config.feeds.ohlcv.history_sessions * 1.5) + 10)
+    start = last - span if known is None else known + timedelta(days=1)
+    fetched: Sequence[BarSet] = rig.feed.daily(SYMBOLS, start, last)
+    rig.store.append(*fetched)
+    return len(fetched)
+
+
+def _take_history(rig: Rig, sets: Sequence[BarSet]) -> None:
+    """Let the history hold what was decided on already; later sessions come as events, one by one."""
+    kernel = rig.kernel
+    decided = kernel.state.bars_session or sets[-2].session if len(sets) > 1 else None
+    for bars in sets:
+        if decided is not None and bars.session <= decided:
+            rows = {s: (b.open, b.high, b.low, b.close, b.volume) for s, b in bars.bars.items()}
+            rig.history.append(bars.session, rows)
+        else:
+            kernel.take(closed(bars, rig.clock.now()), rig.clock.now())
+
+
+def _risk(rig: Rig) -> str:
+    rig.kernel.take(account_sample(rig.broker, rig.clock), rig.clock.now())
+    state, limits = rig.kernel.state, rig.config.limits
+    latches = ", ".join(state.switch.latches) or "no latch"
+    return (
+        f"{state.switch.mode.value}, {latches}, caps at {limits.soft_cap_frac:.0%} and {limits.hard_cap_frac:.0%}"
+    )
+
+
+def _heartbeat(rig: Rig) -> str:
+    rig.heartbeat = HeartbeatFile(rig.state_dir.heartbeat)
+    beat(rig, 0, "boot")
+    return f"epoch {rig.lease.epoch}"
+
+
+def beat(rig: Rig, counter: int, what: str) -> None:
+    """Write the heartbeat if the loop has advanced. Raises JournalError when the disk refuses."""
+    wall = SystemClock()
+    rig.heartbeat.write(
+        Heartbeat(
+            counter=counter,
+            epoch=rig.lease.epoch,
+            pid=rig.pid,
+            boot_id=boot_id(),
+            monotonic_s=rig.clock.monotonic(),
+            wall_at=wall.now(),
+            venue_at=rig.clock.now(),
+            what=what,
+            last_broker_at=rig.last_broker_at,
+        )
+    )
+
+
+def _live(rig: Rig) -> str:
+    rig.kernel.take(WentLive(epoch=rig.lease.epoch), rig.clock.now())
+    return "the loop runs"
+
+
+STEPS: Final = (
+    Step("configuration and keys", _configuration),
+    Step("strategies and checksums", _strategies),
+    Step("broker", _broker, may_wait=True),
+    Step("reconciliation", _reconciliation, may_wait=True),
+    Step("data", _data, may_wait=True),
+    Step("risk", _risk, may_wait=True),
+    Step("heartbeat", _heartbeat),
+    Step("live", _live),
+)

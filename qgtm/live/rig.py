@@ -1,0 +1,149 @@
+"""What a daemon works with, built during its boot."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event as Flag
+
+import qgtm
+from qgtm.adapters.alpaca_broker import AlpacaBroker
+from qgtm.adapters.alpaca_client import Keys as AlpacaKeys
+from qgtm.adapters.alpaca_feed import AlpacaFeed
+from qgtm.adapters.alpaca_stream import OrderStream
+from qgtm.adapters.calendar import Calendar, xnys
+from qgtm.adapters.call_budget import CallBudget
+from qgtm.adapters.clock import SystemClock, VenueClock
+from qgtm.adapters.files import StateDir
+from qgtm.adapters.heartbeat import HeartbeatFile
+from qgtm.adapters.inbox import Inbox
+from qgtm.adapters.journal import SqliteJournal
+from qgtm.adapters.lease import Lease
+from qgtm.adapters.manifest import Manifest
+from qgtm.adapters.snapshot import Snapshots
+from qgtm.adapters.store import BarStore
+from qgtm.config import Config
+from qgtm.core.events import Event
+from qgtm.features.history import History
+from qgtm.keys import Endpoints, Keys, Venue, endpoints
+from qgtm.live.hands import Hands
+from qgtm.live.kernel import Kernel
+from qgtm.live.perform import World, perform
+
+PACKAGE = Path(qgtm.__file__).parent
+# The embedded exchange takes any keys; these make its logs readable.
+EMBEDDED_KEYS = AlpacaKeys("PKEMBEDDED", "embedded")
+
+CLOSING = (
+    ("stream", "stop"),
+    ("hands", "close"),
+    ("broker", "close"),
+    ("inbox", "close"),
+    ("store", "close"),
+    ("lease", "release"),
+    ("journal", "close"),
+)
+
+
+@dataclass
+class Rig:
+    """All of a daemon's equipment. The first fields are given; the boot fills the rest, step by step."""
+
+    config: Config
+    state_dir: StateDir
+    environ: Mapping[str, str]
+    stop: Flag = field(default_factory=Flag)
+    wake: Flag = field(default_factory=Flag)
+    heard: list[Event] = field(default_factory=list)  # by streams; taken in by the loop
+    is_resync_due: bool = False
+    is_stream_lost: str = ""
+
+    keys: Keys = field(init=False)
+    venue: Venue = field(init=False)
+    clock: SystemClock | VenueClock = field(init=False)
+    calendar: Calendar = field(init=False)
+    journal: SqliteJournal = field(init=False)
+    snapshots: Snapshots = field(init=False)
+    manifest: Manifest = field(init=False)
+    lease: Lease = field(init=False)
+    store: BarStore = field(init=False)
+    inbox: Inbox = field(init=False)
+    heartbeat: HeartbeatFile = field(init=False)
+    history: History = field(init=False)
+    kernel: Kernel = field(init=False)
+    broker: AlpacaBroker = field(init=False)
+    feed: AlpacaFeed = field(init=False)
+    hands: Hands = field(init=False)
+    stream: OrderStream = field(init=False)
+    account_number: str = ""
+    is_shorting_enabled: bool = True
+
+    def connect(self) -> None:
+        """Make the broker's sessions: one for this thread, one a worker; none connects before its first call."""
+        self.calendar = xnys()
+        where = endpoints(self.config, self.venue)
+        orders, data = CallBudget(self.clock.monotonic), CallBudget(self.clock.monotonic)
+        self.broker = self._broker(where, orders, is_urgent=False)
+        self.feed = self._feed(where, data)
+        ordinary = World(
+            self._broker(where, orders, is_urgent=False), self._feed(where, data), self.clock, self._is_leader
+        )
+        urgent = World(
+            self._broker(where, orders, is_urgent=True), self._feed(where, data), self.clock, self._is_leader
+        )
+        self.hands = Hands(
+            ordinary=lambda effect: perform(effect, ordinary),
+            urgent=lambda effect: perform(effect, urgent),
+            monotonic=self.clock.monotonic,
+            wake=self.wake.set,
+        )
+        self.stream = self._order_stream(where)
+
+    def _is_leader(self) -> bool:
+        return not self.stop.is_set() and self.lease.is_mine()
+
+    def _alpaca_keys(self) -> AlpacaKeys:
+        found = self.keys.broker
+        return AlpacaKeys(found.key_id.reveal(), found.secret.reveal()) if found else EMBEDDED_KEYS
+
+    def _broker(self, where: Endpoints, budget: CallBudget, *, is_urgent: bool) -> AlpacaBroker:
+        return AlpacaBroker(self._alpaca_keys(), where.trading_url, budget, is_urgent=is_urgent)
+
+    def _feed(self, where: Endpoints, budget: CallBudget) -> AlpacaFeed:
+        return AlpacaFeed(
+            self._alpaca_keys(),
+            where.data_url,
+            budget,
+            now=self.clock.now,
+            closes_at=lambda day: found.close_at if (found := self.calendar.session_on(day)) else None,
+            feed=self.config.broker.feed,
+        )
+
+    def _order_stream(self, where: Endpoints) -> OrderStream:
+        def connected() -> None:
+            self.is_stream_lost = ""
+            self.is_resync_due = True
+            self.wake.set()
+
+        def lost(reason: str) -> None:
+            self.is_stream_lost = reason
+            self.wake.set()
+
+        return OrderStream(
+            self._alpaca_keys(),
+            where.trading_stream_url,
+            on_hint=lambda hint: self._hinted(),
+            on_connected=connected,
+            on_dropped=lambda reason: self.wake.set(),
+            on_lost=lost,
+        )
+
+    def _hinted(self) -> None:
+        """Let the loop ask at once: what a stream says is a reason to look, not the truth."""
+        self.hands.hurry("PollOrders")
+        self.wake.set()
+
+    def close(self) -> None:
+        """Let go of everything that was built, in the order that leaves no orphan."""
+        for name, method in CLOSING:
+            if hasattr(self, name):
+                getattr(getattr(self, name), method)()
