@@ -71,9 +71,8 @@ class Order:
     arrival_price: Decimal
     formed_at: datetime
     is_reducing: bool = False
-    shares: Mapping[str, Decimal] = field(
-        default_factory=dict, hash=False
-    )  # signed, by strategy; adds up to the order
+    # signed, by strategy; adds up to the order
+    shares: Mapping[str, Decimal] = field(default_factory=dict, hash=False)
     state: OrderState = OrderState.FORMED
     broker_order_id: str | None = None
     filled_quantity: Decimal = ZERO
