@@ -167,11 +167,15 @@ class Supervisor:
 
 
 async def _close(wire: Wire) -> None:
+    # A closing handshake swallows its cancellation, so it is left to itself for a second and then
+    # loses its socket, which ends it.
+    goodbye = asyncio.ensure_future(wire.close())
+    goodbye.add_done_callback(lambda task: task.cancelled() or task.exception())
     try:
-        async with asyncio.timeout(GOODBYE_S):
-            await wire.close()
-    except Exception:  # noqa: BLE001 - a goodbye that fails changes nothing: the socket is dropped
+        await asyncio.wait({goodbye}, timeout=GOODBYE_S)
+    finally:
         wire.abort()
+    await asyncio.wait({goodbye}, timeout=GOODBYE_S)
 
 
 class OrderStream(Supervisor):

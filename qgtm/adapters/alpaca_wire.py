@@ -116,6 +116,7 @@ class OrderWire:
             websocket_params=dict(SOCKET),
         )
         self._stream.subscribe_trade_updates(_unused)
+        self._socket: Any = None
 
     async def open(self) -> None:
         """Connect, say who we are, ask for the updates; raise when one of it fails."""
@@ -123,16 +124,16 @@ class OrderWire:
 
     async def heard(self) -> Sequence[Heard]:
         """Wait for a frame; raise when the connection breaks."""
-        socket: Any = self._stream._ws
-        return heard_from(await socket.recv())
+        return heard_from(await _socket_of(self._stream).recv())
 
     async def close(self) -> None:
         """Say goodbye."""
+        self._socket = _socket_of(self._stream) or self._socket  # alpaca-py forgets it, closed or not
         await self._stream.close()
 
     def abort(self) -> None:
         """Drop the connection without goodbye."""
-        _abort(self._stream._ws)
+        _abort(_socket_of(self._stream) or self._socket)
 
 
 class BarWire:
@@ -150,6 +151,7 @@ class BarWire:
         )
         self._stream.subscribe_bars(_unused, *symbols)
         self._stream.subscribe_trading_statuses(_unused, *symbols)
+        self._socket: Any = None
 
     async def open(self) -> None:
         """Connect, say who we are, subscribe; raise when one of it fails."""
@@ -158,16 +160,20 @@ class BarWire:
 
     async def heard(self) -> Sequence[Heard]:
         """Wait for a frame; raise when the connection breaks or the server reports an error."""
-        socket: Any = self._stream._ws
-        return prices_from(await socket.recv())
+        return prices_from(await _socket_of(self._stream).recv())
 
     async def close(self) -> None:
         """Say goodbye."""
+        self._socket = _socket_of(self._stream) or self._socket  # alpaca-py forgets it, closed or not
         await self._stream.close()
 
     def abort(self) -> None:
         """Drop the connection without goodbye."""
-        _abort(self._stream._ws)
+        _abort(_socket_of(self._stream) or self._socket)
+
+
+def _socket_of(stream: Any) -> Any:
+    return stream._ws  # None before it is open and after it was closed
 
 
 def _abort(socket: Any) -> None:
