@@ -8,12 +8,14 @@ from typing import Final, Literal
 
 from qgtm.exchange.core import Exchange
 from qgtm.exchange.draw import id_in
-from qgtm.exchange.fault import Fault, FaultTable
+from qgtm.exchange.fault import Fault, FaultTable, Stage
 from qgtm.exchange.rate_limit import RateLimiter
 from qgtm.exchange.routes import MUTATING
 from qgtm.exchange.wire import Keys, Request, Response, handle
 
+_LATE: Final[tuple[Stage, ...]] = ("after_apply", "during_reply")
 HTML: Final = b"<html><head><title>504 Gateway Time-out</title></head><body>nginx</body></html>"
+LIMITED: Final = b'{"code":42910000,"message":"rate limit exceeded"}'
 _JSON: Final = {"Content-Type": "application/json; charset=UTF-8"}
 
 
@@ -39,7 +41,7 @@ class Now:
 
 
 class Gate:
-    """One exchange behind its limits and faults; `keep` is called after each change, before the answer."""
+    """One exchange behind its limits and faults; `keep` is called after each request, before its answer."""
 
     def __init__(
         self,
@@ -61,25 +63,23 @@ class Gate:
         """Answer a client's request, with whatever faults are set for it."""
         self._served += 1
         headers = {**_JSON, "X-Request-ID": id_in(self.exchange.desk.space, f"request {self._served}")}
-        fault = self.faults.strike("before_apply", request.method, request.path)
+        fault = self.faults.strike("before_apply", request.method, request.path, *_SPOILING)
         if fault is not None and fault.action != "hang":
             return _spoilt(Reply(200, headers, b""), fault)
         wait_s = 0.0 if fault is None else fault.seconds
         headers.update(self._limit_headers(request, now))
         if headers.get("X-Ratelimit-Allowed") == "no":
             headers.pop("X-Ratelimit-Allowed")
-            return Reply(429, headers, b'{"code":42910000,"message":"rate limit exceeded"}', wait_s)
+            return Reply(429, headers, LIMITED, wait_s)
         response = self._applied(request, now)
         reply = Reply(response.status, {**headers, **response.headers}, response.content(), wait_s)
         return self._after(request, reply)
 
     def _applied(self, request: Request, now: Now) -> Response:
         response = handle(self.exchange, request, now.venue_at, self.keys)
-        if request.method in MUTATING:
-            if self.keep is not None:
-                self.keep()
-            return response
-        return self._lagging(request, response, now)
+        if self.keep is not None:
+            self.keep()
+        return response if request.method in MUTATING else self._lagging(request, response, now)
 
     def _limit_headers(self, request: Request, now: Now) -> dict[str, str]:
         """Count a call on the trading API; data have a limit of their own at the vendor."""
@@ -100,8 +100,8 @@ class Gate:
         return old[-1] if old else first
 
     def _after(self, request: Request, reply: Reply) -> Reply:
-        for stage in ("after_apply", "during_reply"):
-            fault = self.faults.strike(stage, request.method, request.path)
+        for stage in _LATE:
+            fault = self.faults.strike(stage, request.method, request.path, *_SPOILING)
             if fault is not None:
                 reply = _spoilt(reply, fault)
         return reply
@@ -109,33 +109,38 @@ class Gate:
 
 def _spoilt(reply: Reply, fault: Fault) -> Reply:
     """Return what a fault makes of an answer."""
-    match fault.action:
-        case "refuse":
-            return replace(reply, how="close")
-        case "drop":
-            return replace(reply, how="reset")
-        case "hang":
-            return replace(reply, wait_s=reply.wait_s + fault.seconds)
-        case "cut":
-            return replace(reply, how="cut")
-        case "drip":
-            return replace(reply, how="drip", drip_s=fault.seconds)
-        case "empty":
-            return replace(reply, status=200, content=b"")
-        case "html":
-            return _html(reply, 200)
-        case "504":
-            return _html(reply, 504)
-        case "redirect":
-            return replace(
-                reply, status=307, headers={**reply.headers, "Location": "/elsewhere"}, content=b""
-            )
-        case "429":
-            return replace(reply, status=429, content=b'{"code":42910000,"message":"rate limit exceeded"}')
-        case _:
-            return replace(reply, status=fault.status, content=Response(fault.status, fault.body).content())
+    make = _MAKE.get(fault.action, _status)
+    return make(reply, fault)
+
+
+def _status(reply: Reply, fault: Fault) -> Reply:
+    return replace(reply, status=fault.status, content=Response(fault.status, fault.body).content())
+
+
+def _limited(reply: Reply, fault: Fault) -> Reply:
+    return replace(reply, status=429, content=LIMITED)
 
 
 def _html(reply: Reply, status: int) -> Reply:
     headers = {**reply.headers, "Content-Type": "text/html"}
     return replace(reply, status=status, headers=headers, content=HTML)
+
+
+def _redirect(reply: Reply, fault: Fault) -> Reply:
+    headers = {**reply.headers, "Location": "/elsewhere"}
+    return replace(reply, status=307, headers=headers, content=b"")
+
+
+_MAKE: Final[dict[str, Callable[[Reply, Fault], Reply]]] = {
+    "refuse": lambda reply, _: replace(reply, how="close"),
+    "drop": lambda reply, _: replace(reply, how="reset"),
+    "hang": lambda reply, fault: replace(reply, wait_s=reply.wait_s + fault.seconds),
+    "cut": lambda reply, _: replace(reply, how="cut"),
+    "drip": lambda reply, fault: replace(reply, how="drip", drip_s=fault.seconds),
+    "empty": lambda reply, _: replace(reply, status=200, content=b""),
+    "html": lambda reply, _: _html(reply, 200),
+    "504": lambda reply, _: _html(reply, 504),
+    "redirect": _redirect,
+    "429": _limited,
+}
+_SPOILING: Final = (*_MAKE, "status")
