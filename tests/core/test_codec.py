@@ -116,7 +116,7 @@ def test_set_is_written_sorted() -> None:
         b"bytes",
         datetime(2024, 3, 1),  # noqa: DTZ001
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_value_that_the_journal_cannot_hold_is_refused(value: object) -> None:
     with pytest.raises(EventError, match="cannot be written to the journal"):
