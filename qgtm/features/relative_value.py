@@ -1,4 +1,9 @@
-"""features/relative_value."""
+# A print of notebooks/features/relative_value.ipynb: do not edit it here.
+# Edit the notebook and run `make export`, which writes this file and MANIFEST.json anew.
+"""Relative value.
+
+What one price should be, given another: a hedge ratio that drifts, a spread, and how fast it comes back.
+"""
 
 # cell 4 of notebooks/features/relative_value.ipynb
 import math
@@ -20,7 +25,12 @@ class Params:
     lookback: int
 
 
-PARAMS = Params(slope_drift=0.005, intercept_drift=1e-05, noise=0.008, lookback=126)
+PARAMS = Params(
+    slope_drift=0.005,  # standard deviation of the slope's daily step [0.0005, 0.05]
+    intercept_drift=0.00001,  # log return; standard deviation of the intercept's daily step [0.0, 0.001]
+    noise=0.008,  # log return; standard deviation of what the other leg leaves unexplained [0.001, 0.05]
+    lookback=126,  # sessions [40, 504]
+)
 warm_up = PARAMS.lookback
 
 
@@ -151,3 +161,22 @@ def spread_side(held: int, z: float, sessions: float, band: Band) -> int:
     if abs(z) > band.entry_z:
         return -1 if z > 0 else 1
     return 0 if held * z > -band.exit_z else held
+
+
+__all__ = [
+    "PARAMS",
+    "Band",
+    "Params",
+    "State",
+    "centred",
+    "half_life",
+    "hedge_ratio",
+    "last_z",
+    "spread_side",
+    "start",
+    "two_betas",
+    "two_factor_residual",
+    "update",
+    "warm_up",
+    "z_score",
+]

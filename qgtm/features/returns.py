@@ -1,4 +1,10 @@
-"""features/returns."""
+# A print of notebooks/features/returns.ipynb: do not edit it here.
+# Edit the notebook and run `make export`, which writes this file and MANIFEST.json anew.
+"""Returns.
+
+How far a price has moved over a horizon, as a fraction and in logs, with thin symbols carried for a few
+sessions.
+"""
 
 # cell 5 of notebooks/features/returns.ipynb
 from dataclasses import dataclass
@@ -17,7 +23,10 @@ class Params:
     carry_limit: int
 
 
-PARAMS = Params(horizon=1, carry_limit=5)
+PARAMS = Params(
+    horizon=1,  # sessions [1, 252]
+    carry_limit=5,  # sessions [0, 21]
+)
 warm_up = PARAMS.horizon + PARAMS.carry_limit + 1
 
 
@@ -91,3 +100,16 @@ def log_returns(close: FloatArray, horizon: int = PARAMS.horizon) -> FloatArray:
     ValueError for a horizon below 1.
     """
     return np.log(_ratio(close, horizon))
+
+
+__all__ = [
+    "PARAMS",
+    "Params",
+    "carried",
+    "log_returns",
+    "padded",
+    "simple_returns",
+    "together",
+    "warm_up",
+    "windows",
+]

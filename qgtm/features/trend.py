@@ -1,4 +1,9 @@
-"""features/trend."""
+# A print of notebooks/features/trend.ipynb: do not edit it here.
+# Edit the notebook and run `make export`, which writes this file and MANIFEST.json anew.
+"""Trend.
+
+Where a price stands against its own past: momentum, the channel of its extremes, the size of its days.
+"""
 
 # cell 4 of notebooks/features/trend.ipynb
 from dataclasses import dataclass
@@ -18,7 +23,11 @@ class Params:
     carry_limit: int
 
 
-PARAMS = Params(lookback=55, skip=0, carry_limit=5)
+PARAMS = Params(
+    lookback=55,  # sessions [5, 252]
+    skip=0,  # sessions [0, 21]
+    carry_limit=5,  # sessions [0, 21]
+)
 warm_up = PARAMS.lookback + PARAMS.skip + 1 + PARAMS.carry_limit
 
 
@@ -64,3 +73,15 @@ def average_true_range(
     """Return the mean true range in dollars over `lookback` sessions, NaN where one of them is missing."""
     ranges = windows(true_range(high, low, close), lookback)
     return padded(ranges.sum(axis=-1) / lookback, high.shape[-1])
+
+
+__all__ = [
+    "PARAMS",
+    "Params",
+    "average_true_range",
+    "channel_high",
+    "channel_low",
+    "momentum",
+    "true_range",
+    "warm_up",
+]

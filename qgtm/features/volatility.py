@@ -1,4 +1,9 @@
-"""features/volatility."""
+# A print of notebooks/features/volatility.ipynb: do not edit it here.
+# Edit the notebook and run `make export`, which writes this file and MANIFEST.json anew.
+"""Volatility.
+
+How much a price moves in a year, measured three ways: from closes, from ranges, and with a memory.
+"""
 
 # cell 4 of notebooks/features/volatility.ipynb
 import math
@@ -21,7 +26,11 @@ class Params:
     least_frac: float
 
 
-PARAMS = Params(lookback=63, centre_of_mass=60, least_frac=0.75)
+PARAMS = Params(
+    lookback=63,  # sessions [10, 252]
+    centre_of_mass=60,  # sessions [5, 252]
+    least_frac=0.75,  # frac of a window that must hold returns [0.5, 1.0]
+)
 warm_up = PARAMS.lookback
 
 
@@ -90,3 +99,18 @@ def exponential_volatility(returns: FloatArray, params: Params = PARAMS) -> Floa
     for i, x in enumerate(returns.tolist()):
         state, out[i] = update(state, x, params)
     return out
+
+
+__all__ = [
+    "PARAMS",
+    "SESSIONS_A_YEAR",
+    "Params",
+    "State",
+    "exponential_volatility",
+    "mean_square",
+    "parkinson_volatility",
+    "realised_volatility",
+    "start",
+    "update",
+    "warm_up",
+]

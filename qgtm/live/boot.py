@@ -271,9 +271,7 @@ def _risk(rig: Rig) -> str:
     rig.kernel.take(account_sample(rig.broker, rig.clock), rig.clock.now())
     state, limits = rig.kernel.state, rig.config.limits
     latches = ", ".join(state.switch.latches) or "no latch"
-    return (
-        f"{state.switch.mode.value}, {latches}, caps at {limits.soft_cap_frac:.0%} and {limits.hard_cap_frac:.0%}"
-    )
+    return f"{state.switch.mode.value}, {latches}, caps at {limits.soft_cap_frac:.0%} and {limits.hard_cap_frac:.0%}"
 
 
 def _heartbeat(rig: Rig) -> str:

@@ -9,8 +9,11 @@ from qgtm.core.effects import Effect
 from qgtm.core.errors import QgtmError
 from qgtm.core.events import Event
 from qgtm.live.perform import PACE_S, URGENT, key_of
+from qgtm.live.reconciliation import Books, ReadBooks
 
-Deed = Callable[[Effect], Sequence[Event]]
+Wanted = Effect | ReadBooks
+Done = Sequence[Event] | Books
+Deed = Callable[[Wanted], Done]
 CLOSE_WITHIN_S: Final = 10.0
 
 
@@ -18,8 +21,9 @@ CLOSE_WITHIN_S: Final = 10.0
 class Answer:
     """What came of an effect: facts, or the problem that kept it from being done."""
 
-    effect: Effect
+    effect: Wanted
     events: Sequence[Event] = ()
+    books: Books | None = None
     problem: Exception | None = None
 
 
@@ -35,11 +39,11 @@ class Hands:
     urgent: Deed
     monotonic: Callable[[], float]
     wake: Callable[[], None]
-    _flying: dict[str, tuple[Effect, Future[Sequence[Event]]]] = field(default_factory=dict)
+    _flying: dict[str, tuple[Wanted, Future[Done]]] = field(default_factory=dict)
     _started_s: dict[str, float] = field(default_factory=dict)
     _workers: dict[bool, ThreadPoolExecutor] = field(default_factory=dict)
 
-    def start(self, effect: Effect) -> None:
+    def start(self, effect: Wanted) -> None:
         """Start an effect, unless one of its kind is in flight or was started a moment ago."""
         key, pace_s = key_of(effect), PACE_S.get(type(effect), 0.0)
         now_s = self.monotonic()
@@ -63,10 +67,11 @@ class Hands:
         return [self._answer(*self._flying.pop(key)) for key in ready]
 
     @staticmethod
-    def _answer(effect: Effect, future: Future[Sequence[Event]]) -> Answer:
+    def _answer(effect: Wanted, future: Future[Done]) -> Answer:
         problem = future.exception()
         if problem is None:
-            return Answer(effect, future.result())
+            done = future.result()
+            return Answer(effect, books=done) if isinstance(done, Books) else Answer(effect, done)
         if isinstance(problem, QgtmError):
             return Answer(effect, problem=problem)
         raise problem  # a fault of ours, not of the world: the daemon ends rather than limps

@@ -46,7 +46,7 @@ URGENT: Final = (Cancel, FetchPositions)
 # Process seconds between two asks for the same thing; a new order is sent at once.
 PACE_S: Final[dict[type[Any], float]] = {
     AskOrder: 2.0,
-    PollOrders: 1.0,
+    PollOrders: 2.0,
     Cancel: 2.0,
     FetchPositions: 2.0,
     FetchBars: 1.0,
@@ -65,7 +65,7 @@ class World:
     is_leader: Callable[[], bool]
 
 
-def key_of(effect: Effect) -> str:
+def key_of(effect: object) -> str:
     """Return what makes two effects the same wish, so that one of a kind is in flight."""
     if isinstance(effect, Submit):
         return f"Submit {effect.order.client_order_id}"

@@ -35,6 +35,13 @@ def read_books(broker: Broker, live: Sequence[Order], now: datetime) -> Books:
     return Books(broker.account(), broker.positions(), tuple(seen.values()), flows)
 
 
+@dataclass(frozen=True, slots=True)
+class ReadBooks:
+    """An effect of the daemon's own: read the broker's side. Reading only (testing.md V13)."""
+
+    live: tuple[Order, ...]
+
+
 def late_news(books: Books) -> list[Event]:
     """Return what the broker says of orders and cash flows: facts of our own are applied, no breaks."""
     return [*map(update_of, books.orders), *books.flows]

@@ -1,7 +1,9 @@
 """What a daemon works with, built during its boot."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from threading import Event as Flag
 
@@ -22,12 +24,12 @@ from qgtm.adapters.manifest import Manifest
 from qgtm.adapters.snapshot import Snapshots
 from qgtm.adapters.store import BarStore
 from qgtm.config import Config
-from qgtm.core.events import Event
 from qgtm.features.history import History
 from qgtm.keys import Endpoints, Keys, Venue, endpoints
-from qgtm.live.hands import Hands
+from qgtm.live.hands import Done, Hands, Wanted
 from qgtm.live.kernel import Kernel
 from qgtm.live.perform import World, perform
+from qgtm.live.reconciliation import ReadBooks, read_books
 
 PACKAGE = Path(qgtm.__file__).parent
 # The embedded exchange takes any keys; these make its logs readable.
@@ -44,6 +46,13 @@ CLOSING = (
 )
 
 
+def done(wanted: Wanted, world: World) -> Done:
+    """Do what is wanted, on a worker's own connection."""
+    if isinstance(wanted, ReadBooks):
+        return read_books(world.broker, wanted.live, world.clock.now())
+    return perform(wanted, world)
+
+
 @dataclass
 class Rig:
     """All of a daemon's equipment. The first fields are given; the boot fills the rest, step by step."""
@@ -53,7 +62,6 @@ class Rig:
     environ: Mapping[str, str]
     stop: Flag = field(default_factory=Flag)
     wake: Flag = field(default_factory=Flag)
-    heard: list[Event] = field(default_factory=list)  # by streams; taken in by the loop
     is_resync_due: bool = False
     is_stream_lost: str = ""
 
@@ -74,8 +82,8 @@ class Rig:
     feed: AlpacaFeed = field(init=False)
     hands: Hands = field(init=False)
     stream: OrderStream = field(init=False)
-    account_number: str = ""
-    is_shorting_enabled: bool = True
+    pid: int = field(default_factory=os.getpid)
+    last_broker_at: datetime | None = None
 
     def connect(self) -> None:
         """Make the broker's sessions: one for this thread, one a worker; none connects before its first call."""
@@ -91,8 +99,8 @@ class Rig:
             self._broker(where, orders, is_urgent=True), self._feed(where, data), self.clock, self._is_leader
         )
         self.hands = Hands(
-            ordinary=lambda effect: perform(effect, ordinary),
-            urgent=lambda effect: perform(effect, urgent),
+            ordinary=lambda wanted: done(wanted, ordinary),
+            urgent=lambda wanted: done(wanted, urgent),
             monotonic=self.clock.monotonic,
             wake=self.wake.set,
         )

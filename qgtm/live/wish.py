@@ -60,9 +60,7 @@ def _accepted(command: AcceptBreak, state: State) -> Event:
         return _refused(f"there is no open break in {command.subject}: `qgtm status` lists the open ones.")
     if not command.reason.strip():
         return _refused(f"the break in {command.subject} is accepted with a reason only: add --reason.")
-    return BreakAccepted(
-        subject=command.subject, brokers=found.brokers, reason=command.reason, by=command.by
-    )
+    return BreakAccepted(subject=command.subject, brokers=found.brokers, reason=command.reason, by=command.by)
 
 
 def _acknowledged(command: Acknowledge, state: State) -> Event:
@@ -72,5 +70,7 @@ def _acknowledged(command: Acknowledge, state: State) -> Event:
     if latch is Latch.BREAK:
         return _refused("a break is accepted by its subject: `qgtm ack --break SUBJECT --reason ...`.")
     if latch is Latch.DISCONNECTED and state.broker_lost:
-        return _refused(f"the broker is still disconnected ({state.broker_lost}); acknowledge when it is back.")
+        return _refused(
+            f"the broker is still disconnected ({state.broker_lost}); acknowledge when it is back."
+        )
     return Unlatched(latch=latch, reason=command.reason, by=command.by)

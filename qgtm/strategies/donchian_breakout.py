@@ -1,4 +1,9 @@
-"""strategies/donchian_breakout."""
+# A print of notebooks/strategies/donchian_breakout.ipynb: do not edit it here.
+# Edit the notebook and run `make export`, which writes this file and MANIFEST.json anew.
+"""Donchian breakout.
+
+Follow a price that leaves the range of its last 55 sessions, until it gives back the range of 20.
+"""
 
 # cell 5 of notebooks/strategies/donchian_breakout.ipynb
 import math
@@ -23,7 +28,10 @@ class Params:
     leave: int
 
 
-PARAMS = Params(entry=55, leave=20)
+PARAMS = Params(
+    entry=55,  # sessions of the channel that lets in [20, 252]
+    leave=20,  # sessions of the channel that lets out [5, 126]
+)
 
 
 def sessions_needed(params: Params) -> int:
@@ -92,3 +100,22 @@ def signal(bars: Bars, params: Params = PARAMS) -> FloatArray:
     for i, row in enumerate(seen, start=len(bars) - len(seen)):
         state, targets[i] = update(state, row, params)
     return targets
+
+
+__all__ = [
+    "CATEGORY",
+    "FEEDS",
+    "NAME",
+    "PARAMS",
+    "Params",
+    "State",
+    "broken",
+    "sessions_needed",
+    "side",
+    "signal",
+    "start",
+    "symbols",
+    "update",
+    "view",
+    "warm_up",
+]

@@ -1,4 +1,10 @@
-"""strategies/gold_silver_ratio."""
+# A print of notebooks/strategies/gold_silver_ratio.ipynb: do not edit it here.
+# Edit the notebook and run `make export`, which writes this file and MANIFEST.json anew.
+"""Gold against silver.
+
+Trade the spread of gold over silver back to its mean, while it has one, hedged by a ratio that follows the
+market.
+"""
 
 # cell 5 of notebooks/strategies/gold_silver_ratio.ipynb
 from dataclasses import dataclass
@@ -28,7 +34,14 @@ class Params:
     carry_limit: int
 
 
-PARAMS = Params(lookback=252, entry_z=2.0, exit_z=0.5, shortest=10.0, longest=120.0, carry_limit=5)
+PARAMS = Params(
+    lookback=252,  # sessions of the spread's mean, deviation and half-life [126, 504]
+    entry_z=2.0,  # standard deviations [1.0, 4.0]
+    exit_z=0.5,  # standard deviations [0.0, 1.5]
+    shortest=10.0,  # sessions of half-life [2.0, 60.0]
+    longest=120.0,  # sessions of half-life [30.0, 252.0]
+    carry_limit=5,  # sessions that a close may stand in for a missing one [0, 21]
+)
 
 
 def sessions_needed(params: Params) -> int:
@@ -96,3 +109,21 @@ def signal(bars: Bars, params: Params = PARAMS) -> FloatArray:
     for i, row in enumerate(seen, start=len(bars) - len(seen)):
         state, targets[i] = update(state, row, params)
     return targets
+
+
+__all__ = [
+    "CATEGORY",
+    "FEEDS",
+    "NAME",
+    "PARAMS",
+    "Params",
+    "State",
+    "legs",
+    "sessions_needed",
+    "signal",
+    "start",
+    "symbols",
+    "update",
+    "view",
+    "warm_up",
+]

@@ -1,4 +1,9 @@
-"""strategies/miners_vs_metal."""
+# A print of notebooks/strategies/miners_vs_metal.ipynb: do not edit it here.
+# Edit the notebook and run `make export`, which writes this file and MANIFEST.json anew.
+"""Miners against metal.
+
+Trade gold miners back to what gold and the stock market say they should be worth, hedged by their gold beta.
+"""
 
 # cell 5 of notebooks/strategies/miners_vs_metal.ipynb
 import math
@@ -28,7 +33,14 @@ class Params:
     carry_limit: int
 
 
-PARAMS = Params(lookback=126, entry_z=2.0, exit_z=0.5, shortest=10.0, longest=120.0, carry_limit=5)
+PARAMS = Params(
+    lookback=126,  # sessions of the regression and of the spread [60, 252]
+    entry_z=2.0,  # standard deviations [1.0, 4.0]
+    exit_z=0.5,  # standard deviations [0.0, 1.5]
+    shortest=10.0,  # sessions of half-life [2.0, 60.0]
+    longest=120.0,  # sessions of half-life [30.0, 252.0]
+    carry_limit=5,  # sessions that a close may stand in for a missing one [0, 21]
+)
 
 
 def sessions_needed(params: Params) -> int:
@@ -102,3 +114,22 @@ def signal(bars: Bars, params: Params = PARAMS) -> FloatArray:
     for i, row in enumerate(seen, start=len(bars) - len(seen)):
         state, targets[i] = update(state, row, params)
     return targets
+
+
+__all__ = [
+    "CATEGORY",
+    "FEEDS",
+    "NAME",
+    "PARAMS",
+    "Params",
+    "State",
+    "legs",
+    "residual",
+    "sessions_needed",
+    "signal",
+    "start",
+    "symbols",
+    "update",
+    "view",
+    "warm_up",
+]

@@ -1,4 +1,9 @@
-"""strategies/tsmom."""
+# A print of notebooks/strategies/tsmom.ipynb: do not edit it here.
+# Edit the notebook and run `make export`, which writes this file and MANIFEST.json anew.
+"""Time-series momentum.
+
+Long what has risen and short what has fallen over a month, a quarter and a year, each at the same volatility.
+"""
 
 # cell 5 of notebooks/strategies/tsmom.ipynb
 from dataclasses import dataclass
@@ -25,7 +30,12 @@ class Params:
     carry_limit: int
 
 
-PARAMS = Params(horizons=(21, 63, 252), volatility_lookback=63, target_volatility=0.1, carry_limit=5)
+PARAMS = Params(
+    horizons=(21, 63, 252),  # sessions, of the three returns whose signs are averaged
+    volatility_lookback=63,  # sessions [21, 252]
+    target_volatility=0.10,  # frac a year that each symbol is scaled to [0.02, 0.40]
+    carry_limit=5,  # sessions that a close may stand in for a missing one [0, 21]
+)
 
 
 def sessions_needed(params: Params) -> int:
@@ -71,3 +81,18 @@ def signal(bars: Bars, params: Params = PARAMS) -> FloatArray:
     scale = params.target_volatility / volatility(close, rows, params.volatility_lookback)
     targets = np.clip(direction(close, rows, params.horizons) * scale, -1, 1) / len(bars.symbols)
     return padded(np.where(np.isnan(seen[:, -rows:]), np.nan, targets), len(bars)).T
+
+
+__all__ = [
+    "CATEGORY",
+    "FEEDS",
+    "NAME",
+    "PARAMS",
+    "Params",
+    "direction",
+    "sessions_needed",
+    "signal",
+    "symbols",
+    "volatility",
+    "warm_up",
+]

@@ -1,0 +1,303 @@
+# A print of notebooks/engine/intent.ipynb: do not edit it here.
+# Edit the notebook and run `make export`, which writes this file and MANIFEST.json anew.
+"""Intents.
+
+From wanted weights and fresh quotes to the orders of one round, each through the gate, each with an owner.
+"""
+
+# cell 4 of notebooks/engine/intent.ipynb
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
+from typing import Final
+
+from qgtm.core.events import OrderDenied, PositionsSeen, QuoteSeen, StrategiesCrossed
+from qgtm.core.ids import client_order_id
+from qgtm.core.money import exact, limit_price, whole_shares
+from qgtm.core.mode import Mode
+from qgtm.core.order import Order, Side
+from qgtm.core.outcome import Denied
+from qgtm.core.reducing import FLATTEN
+from qgtm.engine.state import NO_MONEY, State
+from qgtm.risk.case import Circumstances
+from qgtm.risk.checks import judge
+from qgtm.risk.exposure import Book
+from qgtm.risk.limits import Limits
+
+
+# cell 5 of notebooks/engine/intent.ipynb
+@dataclass(frozen=True)
+class Params:
+    """The knobs of this module."""
+
+    through_bps: float
+    headroom_frac: float
+
+
+PARAMS = Params(
+    through_bps=5.0,  # how far through the quote a limit goes, in basis points of price [0, 50]
+    headroom_frac=0.95,  # part of the per-order limits that a planned order uses [0.5, 1.0]
+)
+
+# Refusals that pass by themselves: the next round asks again. All others hold until the targets change.
+PASSING: Final = frozenset({"quote", "spread", "orders_per_minute", "same_order"})
+RESIDUAL: Final = "residual"  # owns what no strategy does
+MILLIONTH: Final = Decimal("0.000001")
+
+
+@dataclass(frozen=True)
+class Round:
+    """The orders of one round that passed the gate, what was refused, and what met inside the book."""
+
+    session: date
+    orders: tuple[Order, ...]
+    denied: tuple[OrderDenied, ...]
+    crossed: tuple[StrategiesCrossed, ...]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The signed shares still lacking in one symbol, whole and by strategy, at this quote."""
+
+    symbol: str
+    quantity: Decimal
+    shares: Mapping[str, Decimal]
+    quote: QuoteSeen
+
+    @property
+    def mid(self) -> Decimal:
+        """Return the middle of the quote."""
+        return (self.quote.bid + self.quote.ask) / 2
+
+
+# cell 7 of notebooks/engine/intent.ipynb
+def wishes(state: State, quotes: Mapping[str, QuoteSeen], limits: Limits) -> tuple[Wish, ...]:
+    """Return what is lacking in every symbol that is wanted or held and has a quote, by symbol."""
+    equity = state.equity_usd
+    if equity is None or equity <= 0:
+        return ()
+    return tuple(_wish(state, symbol, quote, equity) for symbol, quote in sorted(quotes.items()))
+
+
+def _wish(state: State, symbol: str, quote: QuoteSeen, equity: Decimal) -> Wish:
+    mid = (quote.bid + quote.ask) / 2
+    target = whole_shares(state.weights.get(symbol, 0.0), equity, mid)
+    lacking = {}
+    for name in sorted(state.by_strategy.keys() | state.shares.keys()):
+        wanted = exact(state.by_strategy.get(name, {}).get(symbol, 0.0)) * equity / mid
+        difference = wanted - state.shares.get(name, {}).get(symbol, NO_MONEY)
+        if name != RESIDUAL and abs(difference) >= MILLIONTH:
+            lacking[name] = difference
+    return Wish(symbol, target - state.quantity(symbol), lacking, quote)
+
+
+def is_worth_trading(wish: Wish, state: State, limits: Limits) -> bool:
+    """Return whether the difference is outside the no-trade band, or must go whatever its size."""
+    if wish.quantity == 0 or state.equity_usd is None:
+        return False
+    is_closing = state.weights.get(wish.symbol, 0.0) == 0.0 or state.switch.mode is Mode.REDUCING
+    return is_closing or abs(wish.quantity) * wish.mid >= limits.no_trade_band_frac * state.equity_usd
+
+
+# cell 9 of notebooks/engine/intent.ipynb
+def _order(state: State, wish: Wish, now: datetime, limits: Limits, volume: float | None) -> Order | None:
+    held = state.quantity(wish.symbol)
+    is_reducing = held * wish.quantity < 0
+    quantity = min(abs(wish.quantity), abs(held)) if is_reducing else abs(wish.quantity)
+    quantity = min(quantity, _most(state, wish, limits, volume))
+    if quantity <= 0 or state.session is None:
+        return None
+    side = Side.BUY if wish.quantity > 0 else Side.SELL
+    signed = quantity * side.sign
+    return Order(
+        client_order_id=client_order_id(
+            state.epoch, "trade", state.session, wish.symbol, state.numbers.get(wish.symbol, 0)
+        ),
+        symbol=wish.symbol,
+        side=side,
+        quantity=quantity,
+        limit_price=_limit(side, wish.quote),
+        arrival_price=wish.mid,
+        formed_at=now,
+        is_reducing=is_reducing,
+        shares=owned(wish.shares, signed),
+    )
+
+
+def _most(state: State, wish: Wish, limits: Limits, volume: float | None) -> Decimal:
+    """Return the most shares that one order may carry, a little inside the limits of the gate."""
+    headroom = exact(PARAMS.headroom_frac)
+    most = [limits.order_shares, limits.order_frac * (state.equity_usd or NO_MONEY) * headroom / wish.mid]
+    if volume is not None:
+        most.append(limits.order_adv_frac * exact(volume) * headroom)
+    return min(Decimal(each) for each in most).to_integral_value(rounding=ROUND_DOWN)
+
+
+def _limit(side: Side, quote: QuoteSeen) -> Decimal:
+    through = exact(PARAMS.through_bps) / 10_000
+    touch = quote.ask if side is Side.BUY else quote.bid
+    return limit_price(touch * (1 + through * side.sign))
+
+
+# cell 11 of notebooks/engine/intent.ipynb
+def owned(lacking: Mapping[str, Decimal], signed: Decimal) -> dict[str, Decimal]:
+    """Return the signed shares of an order by owner; they add up to `signed` exactly."""
+    whole = sum(lacking.values(), NO_MONEY)
+    if whole * signed <= 0 or abs(signed) > 2 * abs(whole):
+        return {RESIDUAL: signed}
+    parts = {name: (part * signed / whole).quantize(MILLIONTH) for name, part in lacking.items()}
+    largest = max(parts, key=lambda name: (abs(parts[name]), name))
+    parts[largest] += signed - sum(parts.values(), NO_MONEY)
+    return {name: part for name, part in parts.items() if part}
+
+
+def crossed(wish: Wish) -> StrategiesCrossed | None:
+    """Return what meets inside the book at the middle of the quote: the smaller of the two sides."""
+    buys = sum((part for part in wish.shares.values() if part > 0), NO_MONEY)
+    sells = -sum((part for part in wish.shares.values() if part < 0), NO_MONEY)
+    met = min(buys, sells).quantize(MILLIONTH, ROUND_DOWN)
+    if met <= 0:
+        return None
+    parts = {
+        name: (part * met / (buys if part > 0 else sells)).quantize(MILLIONTH)
+        for name, part in wish.shares.items()
+    }
+    largest = max(parts, key=lambda name: (abs(parts[name]), name))
+    parts[largest] -= sum(parts.values(), NO_MONEY)
+    return StrategiesCrossed(symbol=wish.symbol, price=wish.mid, shares=parts)
+
+
+# cell 13 of notebooks/engine/intent.ipynb
+def planned_round(
+    state: State,
+    quotes: Mapping[str, QuoteSeen],
+    now: datetime,
+    limits: Limits,
+    average_volume: Mapping[str, float | None],
+) -> Round:
+    """Return the orders of a round. Nothing is sent here; what is refused is said with its check."""
+    all_wishes = wishes(state, quotes, limits)
+    orders: list[Order] = []
+    denied: list[OrderDenied] = []
+    crosses: list[StrategiesCrossed] = []
+    by_need = sorted(all_wishes, key=lambda w: (state.quantity(w.symbol) * w.quantity >= 0, w.symbol))
+    for wish in by_need:
+        if not is_worth_trading(wish, state, limits):
+            crosses += [met for met in [crossed(wish)] if met and _is_material(met, state, limits)]
+            continue
+        volume = average_volume.get(wish.symbol)
+        order = _order(state, wish, now, limits, volume) if _may_ask(state, wish) else None
+        if order is None:
+            continue
+        around = _circumstances(state, order, orders, wish.quote, now, volume)
+        verdict = judge(order, _book(state, orders), around, limits)
+        if isinstance(verdict, Denied):
+            denied.append(_denied(state, order, verdict))
+        else:
+            orders.append(order)
+    return Round(state.session or date.min, tuple(orders), tuple(denied), tuple(crosses))
+
+
+def _may_ask(state: State, wish: Wish) -> bool:
+    return state.denied.get(wish.symbol, "quote") in PASSING
+
+
+def _is_material(met: StrategiesCrossed, state: State, limits: Limits) -> bool:
+    size = sum((abs(part) for part in met.shares.values()), NO_MONEY) * met.price / 2
+    return size >= limits.no_trade_band_frac * (state.equity_usd or NO_MONEY)
+
+
+def _denied(state: State, order: Order, verdict: Denied) -> OrderDenied:
+    return OrderDenied(
+        session=state.session or date.min,
+        symbol=order.symbol,
+        side=order.side,
+        quantity=order.quantity,
+        check=verdict.check,
+        reason=verdict.reason,
+    )
+
+
+# cell 15 of notebooks/engine/intent.ipynb
+def _book(state: State, more: list[Order]) -> Book:
+    return Book(
+        equity_usd=state.equity_usd or NO_MONEY,
+        positions={symbol: p.quantity for symbol, p in state.positions.items() if p.quantity},
+        orders=(*state.live_orders, *more),
+        marks=state.marks,
+    )
+
+
+def _circumstances(
+    state: State, order: Order, more: list[Order], quote: QuoteSeen | None, now: datetime, volume: float | None
+) -> Circumstances:
+    what = f"{order.side} {order.quantity} {order.symbol}"
+    recent = [text for at, text in state.sent_at if now - at < timedelta(seconds=60)]
+    return Circumstances(
+        now=now,
+        session=state.session,
+        open_at=state.open_at,
+        close_at=state.close_at,
+        quote=quote,
+        average_volume_shares=volume,
+        orders_last_minute=len(recent) + len(more),
+        orders_today=len(state.sent_at) + len(more),
+        same_last_minute=recent.count(what),
+        turnover_today_usd=state.turnover_usd,
+        day_loss_frac=_loss(state.last_equity_usd, state.equity_usd),
+        week_loss_frac=_loss(state.week_start_usd, state.equity_usd),
+        switch=state.switch,
+    )
+
+
+def _loss(before: Decimal | None, now: Decimal | None) -> Decimal | None:
+    if before is None or now is None or before <= 0:
+        return None
+    return max(1 - now / before, NO_MONEY)
+
+
+# cell 17 of notebooks/engine/intent.ipynb
+def closing_orders(state: State, seen: PositionsSeen, now: datetime) -> tuple[Order, ...]:
+    """Return one closing order for every position of which the broker has shares free. A position never flips."""
+    orders = []
+    for symbol, quantity in sorted(seen.quantities.items()):
+        free = min(abs(seen.available.get(symbol, NO_MONEY)), abs(quantity))
+        if free > 0 and state.session is not None:
+            orders.append(_closing(state, symbol, -free if quantity > 0 else free, now, state.session))
+    return tuple(orders)
+
+
+def _closing(state: State, symbol: str, signed: Decimal, now: datetime, session: date) -> Order:
+    held = state.quantity(symbol)
+    parts = {n: -m.get(symbol, NO_MONEY) for n, m in state.shares.items() if m.get(symbol)} if held else {}
+    return Order(
+        client_order_id=client_order_id(
+            state.epoch, FLATTEN, session, symbol, state.numbers.get(symbol, 0)
+        ),
+        symbol=symbol,
+        side=Side.BUY if signed > 0 else Side.SELL,
+        quantity=abs(signed),
+        limit_price=None,
+        arrival_price=state.marks.get(symbol, NO_MONEY),
+        formed_at=now,
+        is_reducing=True,
+        shares=owned(parts, signed),
+    )
+
+
+__all__ = [
+    "MILLIONTH",
+    "PARAMS",
+    "PASSING",
+    "RESIDUAL",
+    "Params",
+    "Round",
+    "Wish",
+    "closing_orders",
+    "crossed",
+    "is_worth_trading",
+    "owned",
+    "planned_round",
+    "wishes",
+]

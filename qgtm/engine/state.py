@@ -1,0 +1,381 @@
+# A print of notebooks/engine/state.ipynb: do not edit it here.
+# Edit the notebook and run `make export`, which writes this file and MANIFEST.json anew.
+"""State.
+
+What the platform knows of itself, as a fold over the journal, and how each fact changes it.
+"""
+
+# cell 4 of notebooks/engine/state.ipynb
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
+
+from qgtm.core.events import (
+    AccountSampled,
+    BarsClosed,
+    Booted,
+    BreakAccepted,
+    BreakFound,
+    BrokerFound,
+    BrokerLost,
+    CashMoved,
+    CommandTaken,
+    Deployed,
+    Event,
+    FeedFailed,
+    FeedRecovered,
+    IntentFormed,
+    Latched,
+    ModeChanged,
+    OrderAccepted,
+    OrderDenied,
+    OrderRejected,
+    OrderUnknown,
+    OrderUpdated,
+    QuotesSeen,
+    Reconciled,
+    SessionClosed,
+    SessionOpened,
+    SignalsComputed,
+    Stopped,
+    StrategiesCrossed,
+    StrategyDisabled,
+    TargetsReached,
+    TargetsSet,
+    Unlatched,
+    WentLive,
+)
+from qgtm.core.order import Order, OrderState, learned
+from qgtm.core.position import Position, fill_price, filled
+from qgtm.core.universe import SYMBOLS
+from qgtm.risk.drawdown import Drawdown, booted, flowed, is_flow, sampled, started
+from qgtm.risk.exposure import recomputed_usd
+from qgtm.risk.kill_switch import (
+    KillSwitch,
+    latched,
+    moved,
+    override_ended,
+    session_opened,
+    unlatched,
+)
+
+# cell 6 of notebooks/engine/state.ipynb
+EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+NO_MONEY: Final = Decimal(0)
+FLOWS_KEPT: Final = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """All that decisions depend on, beside the bars. Money and shares are Decimal, weights float."""
+
+    # The system
+    epoch: int = 0
+    is_live: bool = False
+    manifest_sha: str = ""
+    strategies_loaded: int = 0
+    strategies_total: int = 0
+    command_id: int = 0  # the last command taken from the inbox
+    # The session
+    session: date | None = None
+    is_open: bool = False
+    open_at: datetime | None = None
+    close_at: datetime | None = None
+    bars_session: date | None = None
+    # The book
+    cash_usd: Decimal = NO_MONEY
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    orders: Mapping[str, Order] = field(default_factory=dict)  # of this session, ended ones too
+    shares: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)  # by strategy, by symbol
+    marks: Mapping[str, Decimal] = field(default_factory=dict)
+    # Decisions
+    signals: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    carried: Mapping[str, Any] = field(default_factory=dict)
+    disabled: Mapping[str, str] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    by_strategy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    targets_session: date | None = None
+    is_pending: bool = False
+    quoted_at: datetime | None = None
+    # Counters of the session
+    sent_at: tuple[tuple[datetime, str], ...] = ()  # (when, what), so that rates can be judged
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    denied: Mapping[str, str] = field(default_factory=dict)  # symbol -> check, since the last targets
+    turnover_usd: Decimal = NO_MONEY
+    # Risk
+    switch: KillSwitch = field(default_factory=KillSwitch)
+    drawdown: Drawdown | None = None  # begins with the first sample of the account
+    flow_ids: tuple[str, ...] = ()  # of the cash flows booked last, so that none is booked twice
+    equity_usd: Decimal | None = None
+    last_equity_usd: Decimal | None = None
+    week_start_usd: Decimal | None = None
+    sampled_at_s: float | None = None
+    is_blocked: bool = False
+    # Health
+    feeds_failed: Mapping[str, str] = field(default_factory=dict)
+    broker_lost: str | None = None
+    breaks: Mapping[str, BreakFound] = field(default_factory=dict)
+    reconciled: date | None = None
+
+    @property
+    def live_orders(self) -> tuple[Order, ...]:
+        """Return the orders that may still fill, oldest first."""
+        return tuple(order for order in self.orders.values() if order.is_live)
+
+    def quantity(self, symbol: str) -> Decimal:
+        """Return the signed shares held."""
+        position = self.positions.get(symbol)
+        return NO_MONEY if position is None else position.quantity
+
+
+# cell 8 of notebooks/engine/state.ipynb
+def _with_fill(state: State, before: Order, after: Order) -> State:
+    quantity = after.filled_quantity - before.filled_quantity
+    if quantity == 0:
+        return replace(state, orders={**state.orders, after.client_order_id: after})
+    price = fill_price((before.filled_quantity, before.filled_price), (after.filled_quantity, after.filled_price))
+    signed = quantity * after.side.sign
+    position = filled(state.positions.get(after.symbol, Position()), signed, price)
+    return replace(
+        state,
+        orders={**state.orders, after.client_order_id: after},
+        positions={**state.positions, after.symbol: position},
+        cash_usd=state.cash_usd - signed * price,
+        turnover_usd=state.turnover_usd + quantity * price,
+        shares=_shared(state.shares, after, quantity),
+    )
+
+
+def _shared(
+    shares: Mapping[str, Mapping[str, Decimal]], order: Order, quantity: Decimal
+) -> Mapping[str, Mapping[str, Decimal]]:
+    result = dict(shares)
+    for strategy, part in order.shares.items():
+        mine = result.get(strategy, EMPTY)
+        now = mine.get(order.symbol, NO_MONEY) + part * quantity / order.quantity
+        result[strategy] = {**mine, order.symbol: now}
+    return result
+
+
+def _known(state: State, client_order_id: str, **news: Any) -> State:
+    order = state.orders.get(client_order_id)
+    if order is None:  # An order that is not ours is a break, found by reconciling; it is no part of our book.
+        return state
+    told = {
+        "state": order.state,
+        "filled_quantity": order.filled_quantity,
+        "filled_price": order.filled_price,
+        **news,
+    }
+    return _with_fill(state, order, learned(order, **told))
+
+
+# cell 10 of notebooks/engine/state.ipynb
+def _booted(state: State, event: Booted) -> State:
+    return replace(
+        state,
+        epoch=event.epoch,
+        is_live=False,
+        manifest_sha=event.manifest_sha,
+        strategies_loaded=len(event.strategies),
+        strategies_total=event.strategies_total,
+        sampled_at_s=None,  # process time began anew
+        drawdown=state.drawdown and booted(state.drawdown),
+    )
+
+
+def _session_opened(state: State, event: SessionOpened) -> State:
+    is_new_week = state.session is None or state.session.isocalendar()[:2] != event.session.isocalendar()[:2]
+    return replace(
+        state,
+        session=event.session,
+        is_open=True,
+        open_at=event.open_at,
+        close_at=event.close_at,
+        orders={order.client_order_id: order for order in state.live_orders},
+        numbers={},
+        denied={},
+        sent_at=(),
+        quoted_at=None,
+        turnover_usd=NO_MONEY,
+        switch=session_opened(state.switch, event.session),
+        week_start_usd=state.equity_usd if is_new_week else state.week_start_usd,
+    )
+
+
+def _signals_computed(state: State, event: SignalsComputed) -> State:
+    """Keep the last view where a strategy has none today (its symbol did not trade)."""
+    signals = dict(state.signals)
+    for name, view in event.signals.items():
+        before = signals.get(name, EMPTY)
+        signals[name] = {s: before.get(s) if value is None else value for s, value in view.items()}
+    return replace(state, signals=signals, carried={**state.carried, **event.carried})
+
+
+def _targets_set(state: State, event: TargetsSet) -> State:
+    return replace(
+        state,
+        weights=event.weights,
+        by_strategy=event.by_strategy,
+        targets_session=event.session,
+        is_pending=True,
+        denied={},
+        quoted_at=None,
+    )
+
+
+def _quotes_seen(state: State, event: QuotesSeen) -> State:
+    at = max((quote.at for quote in event.quotes.values()), default=state.quoted_at)
+    marks = {symbol: (quote.bid + quote.ask) / 2 for symbol, quote in event.quotes.items()}
+    return replace(state, quoted_at=at, marks={**state.marks, **marks})
+
+
+def _intent_formed(state: State, event: IntentFormed) -> State:
+    order = event.order
+    what = f"{order.side} {order.quantity} {order.symbol}"
+    return replace(
+        state,
+        orders={**state.orders, order.client_order_id: order},
+        numbers={**state.numbers, order.symbol: state.numbers.get(order.symbol, 0) + 1},
+        sent_at=(*state.sent_at, (order.formed_at, what)),
+    )
+
+
+def _crossed(state: State, event: StrategiesCrossed) -> State:
+    shares = dict(state.shares)
+    for strategy, quantity in event.shares.items():
+        mine = shares.get(strategy, EMPTY)
+        shares[strategy] = {**mine, event.symbol: mine.get(event.symbol, NO_MONEY) + quantity}
+    return replace(state, shares=shares)
+
+
+def _account_sampled(state: State, event: AccountSampled) -> State:
+    marks = {**state.marks, **event.marks}
+    held = {symbol: position.quantity for symbol, position in state.positions.items()}
+    before = state.drawdown
+    if before is None and event.equity_usd > 0:
+        before = started(event.equity_usd)
+    return replace(
+        state,
+        marks=marks,
+        equity_usd=event.equity_usd,
+        last_equity_usd=event.last_equity_usd,
+        week_start_usd=event.last_equity_usd if state.week_start_usd is None else state.week_start_usd,
+        sampled_at_s=event.monotonic_s,
+        is_blocked=event.is_blocked,
+        drawdown=before
+        and sampled(
+            before,
+            event.equity_usd,
+            recomputed_usd(state.cash_usd, held, marks),
+            event.monotonic_s,
+            is_regular=state.is_open,
+        ),
+    )
+
+
+def _cash_moved(state: State, event: CashMoved) -> State:
+    """Book money that no trade explains; only the owners' own changes the count of units."""
+    is_owners = is_flow(event.kind) and state.drawdown is not None
+    return replace(
+        state,
+        cash_usd=state.cash_usd + event.amount_usd,
+        flow_ids=(*state.flow_ids, event.activity_id)[-FLOWS_KEPT:],
+        drawdown=flowed(state.drawdown, event.amount_usd) if is_owners and state.drawdown else state.drawdown,
+    )
+
+
+def _break_accepted(state: State, event: BreakAccepted) -> State:
+    rest = {subject: found for subject, found in state.breaks.items() if subject != event.subject}
+    if event.subject == "cash":
+        return replace(state, breaks=rest, cash_usd=event.brokers)
+    if event.subject not in SYMBOLS:  # an order of somebody else's: nothing of ours changes
+        return replace(state, breaks=rest)
+    mark = state.marks.get(event.subject, NO_MONEY)
+    position = Position(quantity=event.brokers, cost_usd=event.brokers * mark)
+    return replace(state, breaks=rest, positions={**state.positions, event.subject: position})
+
+
+def _without(names: Mapping[str, str], gone: str) -> dict[str, str]:
+    return {name: reason for name, reason in names.items() if name != gone}
+
+
+# cell 12 of notebooks/engine/state.ipynb
+Change = Callable[[State, Any], State]
+
+CHANGES: Final[dict[type[Event], Change]] = {
+    Deployed: lambda s, e: replace(s, manifest_sha=e.manifest_sha),
+    Booted: _booted,
+    CommandTaken: lambda s, e: replace(s, command_id=e.command_id),
+    WentLive: lambda s, e: replace(s, is_live=True),
+    Stopped: lambda s, e: replace(s, is_live=False),
+    SessionOpened: _session_opened,
+    SessionClosed: lambda s, e: replace(
+        s, session=e.session, is_open=False, switch=override_ended(s.switch)
+    ),
+    BarsClosed: lambda s, e: replace(
+        s, bars_session=e.session, marks={**s.marks, **{k: Decimal(repr(b[3])) for k, b in e.bars.items()}}
+    ),
+    QuotesSeen: _quotes_seen,
+    FeedFailed: lambda s, e: replace(s, feeds_failed={**s.feeds_failed, e.feed: e.reason}),
+    FeedRecovered: lambda s, e: replace(s, feeds_failed=_without(s.feeds_failed, e.feed)),
+    AccountSampled: _account_sampled,
+    SignalsComputed: _signals_computed,
+    StrategyDisabled: lambda s, e: replace(s, disabled={**s.disabled, e.strategy: e.reason}),
+    TargetsSet: _targets_set,
+    TargetsReached: lambda s, e: replace(s, is_pending=False),
+    IntentFormed: _intent_formed,
+    OrderDenied: lambda s, e: replace(s, denied={**s.denied, e.symbol: e.check}),
+    StrategiesCrossed: _crossed,
+    OrderAccepted: lambda s, e: _known(
+        s, e.client_order_id, state=OrderState.WORKING, broker_order_id=e.broker_order_id
+    ),
+    OrderRejected: lambda s, e: _known(s, e.client_order_id, state=OrderState.REJECTED),
+    OrderUnknown: lambda s, e: _known(s, e.client_order_id, state=OrderState.UNKNOWN),
+    OrderUpdated: lambda s, e: _known(
+        s,
+        e.client_order_id,
+        state=e.state,
+        filled_quantity=e.filled_quantity,
+        filled_price=e.filled_price,
+        broker_order_id=e.broker_order_id,
+    ),
+    BrokerLost: lambda s, e: replace(s, broker_lost=e.reason),
+    BrokerFound: lambda s, e: replace(s, broker_lost=None),
+    BreakFound: lambda s, e: replace(s, breaks={**s.breaks, e.subject: e}),
+    BreakAccepted: _break_accepted,
+    Reconciled: lambda s, e: replace(s, reconciled=s.session),
+    CashMoved: _cash_moved,
+    ModeChanged: lambda s, e: replace(s, switch=moved(s.switch, e.trigger, e.at, e.drawdown_frac)),
+    Latched: lambda s, e: replace(s, switch=latched(s.switch, e.latch)),
+    Unlatched: lambda s, e: replace(s, switch=unlatched(s.switch, e.latch)),
+}
+
+
+def changed(state: State, event: Event) -> State:
+    """Return the state after one fact; a fact that the table does not list changes nothing."""
+    change = CHANGES.get(type(event))
+    return state if change is None else change(state, event)
+
+
+def folded(events: Iterable[Event], state: State | None = None) -> State:
+    """Return the state that the facts add up to, from `state` or from nothing."""
+    result = State() if state is None else state
+    for event in events:
+        result = changed(result, event)
+    return result
+
+
+__all__ = [
+    "CHANGES",
+    "EMPTY",
+    "FLOWS_KEPT",
+    "NO_MONEY",
+    "Change",
+    "State",
+    "changed",
+    "folded",
+]

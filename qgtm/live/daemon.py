@@ -1,0 +1,190 @@
+"""The live loop: hear, decide, write down, act; and prove by its heartbeat that it does."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from qgtm.core.effects import Cancel, Effect, FetchQuotes, Submit
+from qgtm.core.errors import BrokerError
+from qgtm.core.events import (
+    BreakFound,
+    BrokerFound,
+    BrokerLost,
+    Event,
+    FeedFailed,
+    Stopped,
+    TimePassed,
+)
+from qgtm.live.boot import beat
+from qgtm.live.hands import Answer
+from qgtm.live.perform import OHLCV
+from qgtm.live.reconciliation import Books, ReadBooks, differences, late_news
+from qgtm.live.rig import Rig
+from qgtm.live.wish import facts_of
+
+TICK_S: Final = 0.2
+BEAT_S: Final = 1.0
+INBOX_S: Final = 0.5
+LOST_AFTER_S: Final = 30.0  # of answers that did not come
+RECONCILE_S: Final = 900.0  # venue seconds between two comparisons of both books
+LEAST_RECONCILE_S: Final = 30.0  # process seconds between them, however fast venue time runs
+WIND_DOWN_S: Final = 10.0
+
+Suspicion = frozenset[tuple[str, str, str]]
+
+
+@dataclass
+class Loop:
+    """Turn until told to stop. One turn takes in what came, asks for what is due, and never waits."""
+
+    rig: Rig
+    counter: int = 0
+    _beaten_s: float = 0.0
+    _inbox_s: float = 0.0
+    _snapshot_s: float = 0.0
+    _failing_since_s: float | None = None
+    _compared_s: float = 0.0
+    _compared_at: datetime | None = None
+    _suspected: Suspicion = field(default_factory=frozenset)
+
+    def run(self) -> None:
+        """Turn until `rig.stop` is set, then wind down. Raises JournalError when nothing can be written."""
+        clock = self.rig.clock
+        self._compared_s = self._snapshot_s = clock.monotonic()
+        self._compared_at = clock.now()
+        self.rig.is_resync_due = False
+        while not self.rig.stop.is_set():
+            self.turn()
+            self.rig.wake.wait(TICK_S)
+            self.rig.wake.clear()
+        self.wind_down()
+
+    def turn(self) -> None:
+        """Take one turn."""
+        now_s = self.rig.clock.monotonic()
+        self._take_answers(now_s)
+        self._take_wishes(now_s)
+        self._watch_broker(now_s)
+        self._compare_when_due(now_s)
+        self._let_time_pass(now_s)
+        self._keep(now_s)
+        self.counter += 1
+
+    # -- what came -----------------------------------------------------------------------
+
+    def _take_answers(self, now_s: float) -> None:
+        for answer in self.rig.hands.answers():
+            if answer.problem is not None:
+                self._take_problem(answer, now_s)
+                continue
+            self.rig.last_broker_at = self.rig.clock.now()
+            self._failing_since_s = None
+            if isinstance(answer.books, Books):
+                self._compare(answer.books, now_s)
+            for event in answer.events:
+                self._take(event)
+
+    def _take_problem(self, answer: Answer, now_s: float) -> None:
+        if isinstance(answer.problem, BrokerError):
+            self._failing_since_s = now_s if self._failing_since_s is None else self._failing_since_s
+        else:
+            self._take(FeedFailed(feed=OHLCV, reason=str(answer.problem)))
+
+    def _take_wishes(self, now_s: float) -> None:
+        if now_s - self._inbox_s < INBOX_S:
+            return
+        self._inbox_s = now_s
+        for wish in self.rig.inbox.wishes(self.rig.kernel.state.command_id):
+            facts = facts_of(wish, self.rig.kernel.state, self.rig.manifest)
+            self.rig.kernel.take_all(facts, self.rig.clock.now())
+
+    def _take(self, event: Event) -> None:
+        self.rig.kernel.take(event, self.rig.clock.now())
+
+    # -- the broker ----------------------------------------------------------------------
+
+    def _watch_broker(self, now_s: float) -> None:
+        is_failing = self._failing_since_s is not None and now_s - self._failing_since_s > LOST_AFTER_S
+        reason = self.rig.is_stream_lost or ("no call was answered for 30 s" if is_failing else "")
+        lost = self.rig.kernel.state.broker_lost
+        if reason and not lost:
+            self._take(BrokerLost(reason=reason))
+        elif lost and not reason and self.rig.stream.is_listening and not self.rig.is_resync_due:
+            self._take(BrokerFound())
+
+    def _compare_when_due(self, now_s: float) -> None:
+        """Read both books after each reconnect and every quarter of an hour; only when nothing is on its way."""
+        rested_s = now_s - self._compared_s
+        at = self.rig.clock.now()
+        passed_s = (at - self._compared_at).total_seconds() if self._compared_at else RECONCILE_S
+        is_regular = passed_s >= RECONCILE_S and rested_s >= LEAST_RECONCILE_S
+        is_quiet = not self.rig.kernel.state.live_orders
+        if self.rig.is_resync_due or (is_regular and is_quiet) or self._suspected:
+            self.rig.hands.start(ReadBooks(self.rig.kernel.state.live_orders))
+
+    def _compare(self, books: Books, now_s: float) -> None:
+        """Apply late news of our own; a difference counts when the next look shows it again."""
+        kernel = self.rig.kernel
+        kernel.take_all(late_news(books), self.rig.clock.now())
+        found = differences(kernel.state, books)
+        doubtful = frozenset(
+            (b.subject, str(b.ours), str(b.brokers)) for b in found if isinstance(b, BreakFound)
+        )
+        if doubtful and doubtful != self._suspected:
+            self._suspected = doubtful
+            return
+        self._suspected = frozenset()
+        self._compared_s, self._compared_at = now_s, self.rig.clock.now()
+        self.rig.is_resync_due = False
+        kernel.take_all(found, self.rig.clock.now())
+
+    # -- what is due ---------------------------------------------------------------------
+
+    def _let_time_pass(self, now_s: float) -> None:
+        now = self.rig.clock.now()
+        session = self.rig.calendar.session_on(now.date())
+        self._take(
+            TimePassed(
+                session=session.day if session else None,
+                open_at=session.open_at if session else None,
+                close_at=session.close_at if session else None,
+                is_open=session is not None and session.open_at <= now < session.close_at,
+                monotonic_s=now_s,
+            )
+        )
+
+    def may_start(self, effect: Effect) -> bool:
+        """Return whether an effect may go out: new risk only while both ways to the broker are open."""
+        if isinstance(effect, Submit):
+            return effect.order.is_reducing or self._is_ready
+        return not isinstance(effect, FetchQuotes) or self._is_ready
+
+    @property
+    def _is_ready(self) -> bool:
+        rig = self.rig
+        return rig.stream.is_listening and not rig.is_resync_due and not rig.stop.is_set()
+
+    # -- what is kept --------------------------------------------------------------------
+
+    def _keep(self, now_s: float) -> None:
+        if now_s - self._beaten_s >= BEAT_S:
+            beat(self.rig, self.counter, "live")
+            self._beaten_s = now_s
+        if now_s - self._snapshot_s >= self.rig.config.daemon.snapshot_every_s:
+            self.rig.snapshots.write(self.rig.kernel.state, self.rig.journal.head(), self.rig.clock.now())
+            self._snapshot_s = now_s
+
+    def wind_down(self) -> None:
+        """Cancel what rests, learn what became of it, and write down that we stopped; at most ten seconds."""
+        clock, kernel = self.rig.clock, self.rig.kernel
+        until_s = clock.monotonic() + WIND_DOWN_S
+        while kernel.state.live_orders and clock.monotonic() < until_s:
+            for order in kernel.state.live_orders:
+                if order.broker_order_id:
+                    self.rig.hands.start(Cancel(order, "the daemon stops"))
+            self.turn()
+            self.rig.wake.wait(TICK_S)
+            self.rig.wake.clear()
+        resting = len(kernel.state.live_orders)
+        self._take(Stopped(reason=f"told to; {resting} orders still live" if resting else "told to"))
+        self.rig.snapshots.write(kernel.state, self.rig.journal.head(), clock.now())
