@@ -101,8 +101,20 @@ class _Rows:
         return found[0] if found else None
 
     def _fetch(self, sql: str, bindings: tuple[int, ...] = ()) -> list[Row]:
-        with explained_by_sqlite(self.path):
-            return [Row._make(values) for values in self._connection.execute(sql, bindings)]
+        found: list[Row] = []
+        try:
+            with explained_by_sqlite(self.path):
+                for values in self._connection.execute(sql, bindings):
+                    found.append(Row._make(values))
+        except UnicodeDecodeError as problem:
+            if not found:
+                raise JournalCorrupt(
+                    f"{self.path} holds a text that is none ({problem}); {NEXT_STEP}"
+                ) from problem
+        except JournalCorrupt:
+            if not found:
+                raise
+        return found
 
 
 class JournalReader(_Rows):
