@@ -14,7 +14,7 @@ from qgtm.exchange.desk import Halt
 from qgtm.exchange.gate import Gate
 from qgtm.exchange.price import Shock
 from qgtm.exchange.setting import Habits
-from qgtm.exchange.venue import Instant, VenueTime
+from qgtm.exchange.venue import Instant, VenueTime, next_stop
 from qgtm.exchange.wire import Request, Response
 
 PREFIX: Final = "/control/"
@@ -120,7 +120,7 @@ def _target(control: Control, body: Mapping[str, Any], now: datetime) -> datetim
         case "close":
             return hours.close_at if now < hours.close_at else calendar.after(hours).close_at
         case "next":
-            return control.venue.next_stop(now)
+            return next_stop(calendar, now)
         case text:
             return _moment(text, now)
 

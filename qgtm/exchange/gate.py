@@ -21,13 +21,16 @@ _JSON: Final = {"Content-Type": "application/json; charset=UTF-8"}
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a front does: wait `wait_s`, then send these bytes whole, half, by drops, or not at all."""
+    """What a front does: wait `wait_s`, then send these bytes whole, half, by drops, or not at all.
+
+    "again" means: after the wait, ask the gate once more; the request has not been applied yet.
+    """
 
     status: int
     headers: dict[str, str]
     content: bytes
     wait_s: float = 0.0
-    how: Literal["whole", "cut", "drip", "close", "reset"] = "whole"
+    how: Literal["whole", "cut", "drip", "close", "reset", "again"] = "whole"
     drip_s: float = 0.0
 
 
@@ -64,15 +67,15 @@ class Gate:
         self._served += 1
         headers = {**_JSON, "X-Request-ID": id_in(self.exchange.desk.space, f"request {self._served}")}
         fault = self.faults.strike("before_apply", request.method, request.path, *_SPOILING)
-        if fault is not None and fault.action != "hang":
-            return _spoilt(Reply(200, headers, b""), fault)
-        wait_s = 0.0 if fault is None else fault.seconds
+        if fault is not None:
+            reply = _spoilt(Reply(200, headers, b""), fault)
+            return replace(reply, how="again") if fault.action == "hang" else reply
         headers.update(self._limit_headers(request, now))
         if headers.get("X-Ratelimit-Allowed") == "no":
             headers.pop("X-Ratelimit-Allowed")
-            return Reply(429, headers, LIMITED, wait_s)
+            return Reply(429, headers, LIMITED)
         response = self._applied(request, now)
-        reply = Reply(response.status, {**headers, **response.headers}, response.content(), wait_s)
+        reply = Reply(response.status, {**headers, **response.headers}, response.content())
         return self._after(request, reply)
 
     def _applied(self, request: Request, now: Now) -> Response:

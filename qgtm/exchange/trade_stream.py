@@ -10,7 +10,6 @@ from qgtm.exchange.text import number, rfc3339
 from qgtm.exchange.wire import Keys
 from qgtm.exchange.wire_order import order_json
 
-REAP_S: Final = 90.0
 _STREAM: Final = "trade_updates"
 
 
@@ -70,30 +69,22 @@ def _error(message: str) -> dict[str, Any]:
 
 
 class Seat:
-    """The account's one place on a stream. A socket that is gone without a word keeps it up to 90 s."""
+    """The account's one place on a stream, kept until its socket is gone.
 
-    def __init__(self, reap_s: float = REAP_S) -> None:
-        self._reap_s = reap_s
+    A peer that died without a word is found by pings; they are set so that it takes at most 90 s.
+    """
+
+    def __init__(self) -> None:
         self._holder: int | None = None
-        self._heard_s = 0.0
 
-    def take(self, socket: int, monotonic_s: float) -> bool:
-        """Seat a socket; False while another one sits there that was heard of lately."""
-        if self._holder not in (None, socket) and monotonic_s - self._heard_s < self._reap_s:
+    def take(self, socket: int) -> bool:
+        """Seat a socket; False while another one sits there."""
+        if self._holder not in (None, socket):
             return False
-        self._holder, self._heard_s = socket, monotonic_s
+        self._holder = socket
         return True
 
-    def heard(self, socket: int, monotonic_s: float) -> None:
-        """Note that a socket is alive."""
-        if self._holder == socket:
-            self._heard_s = monotonic_s
-
-    def holds(self, socket: int) -> bool:
-        """Say whether this socket has the seat; one that lost it to another must go."""
-        return self._holder == socket
-
     def leave(self, socket: int) -> None:
-        """Free the seat."""
+        """Free the seat, if this socket has it."""
         if self._holder == socket:
             self._holder = None

@@ -73,7 +73,7 @@ class VenueTime:
         if ended:
             self._go_on(venue_at, at)
         elif self.mode == "accelerated" and not self._holds:
-            stop_at = self.next_stop(self._left_stop)
+            stop_at = next_stop(self._calendar, self._left_stop)
             if venue_at >= stop_at:
                 self._dwell(stop_at, venue_at, at)
         return self.now(at.monotonic_s)
@@ -101,25 +101,6 @@ class VenueTime:
         self._holds.pop(DWELL, None)
         self._move(venue_at, at)
 
-    def next_stop(self, after: datetime) -> datetime:
-        """Return the first stop later than `after`; in between, closed hours are skipped."""
-        hours = self._calendar.current(after)
-        stops = [*self._stops_before(hours, after), hours.close_at + AFTER_CLOSE]
-        while not (later := [stop for stop in stops if stop > after]):
-            hours = self._calendar.after(hours)
-            stops = [*self._stops_before(hours, after), hours.close_at + AFTER_CLOSE]
-        return min(later)
-
-    def _stops_before(self, hours: Hours, after: datetime) -> list[datetime]:
-        """Return the stops that lie before a session's open: Sunday's jobs, and just before the bell."""
-        stops = [hours.open_at - BEFORE_OPEN]
-        day = after.astimezone(NEW_YORK).date()
-        while day < hours.day:
-            if day.weekday() == _SUNDAY:
-                stops += [new_york(day, hour) for hour in SUNDAY_HOURS]
-            day += timedelta(days=1)
-        return stops
-
     def _dwell(self, stop_at: datetime, venue_at: datetime, at: Instant) -> None:
         """Stand still at a stop, or a little after it: venue time never goes back."""
         self._left_stop = stop_at
@@ -132,7 +113,7 @@ class VenueTime:
         if self._is_dwelling and not self._holds:
             self._is_dwelling = False
             if not self._is_session(venue_at):
-                stop_at = self.next_stop(venue_at)
+                stop_at = next_stop(self._calendar, venue_at)
                 self._dwell(stop_at, stop_at, at)
                 return
         self._move(venue_at, at)
@@ -155,3 +136,24 @@ class VenueTime:
             held_by=tuple(sorted(self._holds)),
             mode=self.mode,
         )
+
+
+def next_stop(calendar: Calendar, after: datetime) -> datetime:
+    """Return the first stop later than `after`: a Sunday job, or five minutes off an open or a close."""
+    hours = calendar.current(after)
+    while True:
+        stops = [*_sunday_stops(hours, after), hours.open_at - BEFORE_OPEN, hours.close_at + AFTER_CLOSE]
+        later = [stop for stop in stops if stop > after]
+        if later:
+            return min(later)
+        hours = calendar.after(hours)
+
+
+def _sunday_stops(hours: Hours, after: datetime) -> list[datetime]:
+    stops: list[datetime] = []
+    day = after.astimezone(NEW_YORK).date()
+    while day < hours.day:
+        if day.weekday() == _SUNDAY:
+            stops += [new_york(day, hour) for hour in SUNDAY_HOURS]
+        day += timedelta(days=1)
+    return stops
