@@ -46,7 +46,7 @@ VERBS: Final = {verb: said for group in GROUPS.values() for verb, said in group.
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the verb that the arguments name; exit 0 when done, 1 when refused, 2 when not understood."""
-    verb, *rest = [*(sys.argv[1:] if arguments is None else arguments), ""][:-1] or ["--help"]
+    verb, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if verb in ("--help", "-h", "help"):
         sys.stdout.write(overview())
         sys.exit(0)
