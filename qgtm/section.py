@@ -39,7 +39,7 @@ class Bounds:
 
     def _problem(self, value: Any) -> str | None:
         if self.one_of and value not in self.one_of:
-            return f"{value!r} is not one of {', '.join(self.one_of)}"
+            return f"{_shown(value)} is not one of {', '.join(self.one_of)}"
         if self.least is not None and value < self.least:
             return f"{value} is below {self.least}"
         if self.most is not None and value > self.most:
@@ -132,7 +132,7 @@ def _value_problems(hint: Any, bounds: Bounds | None, value: object, name: str) 
 
 def _shown(value: object) -> str:
     # Not a whole text: somebody may have pasted a secret into the wrong place.
-    return f"{value!r:.20}"
+    return str(value) if isinstance(value, Decimal) else f"{value!r:.20}"
 
 
 def _list(fits: Callable[[object], Any]) -> Callable[[object], Any]:
