@@ -1,5 +1,7 @@
 """What every broker and feed must hold to: over alpaca-py's wire, and the replay's own, on one exchange."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -12,18 +14,20 @@ from qgtm.adapters.alpaca_client import Keys
 from qgtm.adapters.alpaca_feed import AlpacaFeed
 from qgtm.adapters.calendar import xnys
 from qgtm.adapters.call_budget import CallBudget
-from qgtm.adapters.clock import ManualClock
+from qgtm.adapters.clock import ManualClock, SystemClock
 from qgtm.core.errors import BrokerError, FeedError
 from qgtm.core.order import Order, OrderState, Side
 from qgtm.core.outcome import Accepted, Rejected, Unknown
 from qgtm.exchange.core import Exchange
-from qgtm.exchange.gate import Gate
+from qgtm.exchange.gate import Gate, Now
+from qgtm.exchange.in_process import ExchangeAdapter
 from qgtm.exchange.market.synthetic import SyntheticMarket
 from qgtm.exchange.setting import Habits, Switches
 from qgtm.ports import Broker, BrokerOrder, Feed
 from qgtm.simulation.direct import DirectBroker, DirectFeed
-from tests.contracts.exchange_in_process import URL, GateAdapter
+from tests.contracts.exchange_on_sockets import OnSockets, on_sockets
 
+URL = "http://127.0.0.1:8701"  # nobody listens there: the adapter answers
 KEYS = Keys("PKTEST", "a-secret-that-must-not-show")
 TEN = datetime(2024, 1, 5, 15, tzinfo=UTC)  # Friday 10:00 in New York
 MARKET = SyntheticMarket(3, date(2023, 11, 1))
@@ -38,10 +42,20 @@ class Scene:
     broker: Broker
     feed: Feed
     gate: Gate | None = None
+    sockets: OnSockets | None = None
 
     def later(self, seconds: float) -> None:
         self.clock.wait(seconds)
-        self.exchange.catch_up(self.clock.now())
+        if self.sockets is None:
+            self.exchange.catch_up(self.clock.now())
+        else:
+            self.sockets.later(seconds)
+
+    def deposit(self, amount: Decimal) -> None:
+        if self.sockets is None:
+            self.exchange.deposit(amount, self.clock.now())
+        else:
+            self.sockets.control("state", deposit=str(amount))
 
     def ask(self, symbol: str = "GLD") -> Decimal:
         quote = MARKET.quote(symbol, self.clock.now())
@@ -54,31 +68,56 @@ class Scene:
         return found
 
 
-def a_scene(kind: str, at: datetime = TEN) -> Scene:
-    clock = ManualClock(at)
-    exchange = Exchange(MARKET, start=at, habits=Habits(partial_fill_frac=0.0))
-    if kind == "direct":
-        return Scene(exchange, clock, DirectBroker(exchange, MARKET, clock), DirectFeed(MARKET, clock))
-    gate = Gate(exchange)
-    adapter, budget = GateAdapter(gate, clock), CallBudget(clock.monotonic)
-    broker = AlpacaBroker(KEYS, URL, budget, adapter=adapter)
-    feed = AlpacaFeed(KEYS, URL, budget, now=clock.now, closes_at=closes_at, adapter=adapter)
-    return Scene(exchange, clock, broker, feed, gate)
-
-
 def closes_at(session: date) -> datetime | None:
     found = xnys().session_on(session)
     return found.close_at if found else None
 
 
-@pytest.fixture(params=["wire", "direct"])
-def scene(request: pytest.FixtureRequest) -> Scene:
-    return a_scene(request.param)
+def new_exchange() -> Exchange:
+    return Exchange(MARKET, start=TEN, habits=Habits(partial_fill_frac=0.0))
+
+
+def direct_scene() -> Scene:
+    exchange, clock = new_exchange(), ManualClock(TEN)
+    return Scene(exchange, clock, DirectBroker(exchange, MARKET, clock), DirectFeed(MARKET, clock))
+
+
+def wire_scene() -> Scene:
+    exchange, clock = new_exchange(), ManualClock(TEN)
+    gate, budget = Gate(exchange), CallBudget(clock.monotonic)
+
+    def read_now() -> Now:
+        return Now(clock.now(), clock.monotonic(), clock.now().timestamp())
+
+    adapter = ExchangeAdapter(gate, read_now)
+    broker = AlpacaBroker(KEYS, URL, budget, adapter=adapter)
+    feed = AlpacaFeed(KEYS, URL, budget, now=clock.now, closes_at=closes_at, adapter=adapter)
+    return Scene(exchange, clock, broker, feed, gate)
+
+
+@contextmanager
+def socket_scene() -> Iterator[Scene]:
+    exchange, clock, budget = new_exchange(), ManualClock(TEN), CallBudget(SystemClock().monotonic)
+    with on_sockets(exchange) as sockets:
+        broker = AlpacaBroker(KEYS, sockets.url, budget)
+        feed = AlpacaFeed(KEYS, sockets.url, budget, now=clock.now, closes_at=closes_at)
+        yield Scene(exchange, clock, broker, feed, sockets=sockets)
+        broker.close()
+        feed.close()
+
+
+@pytest.fixture(params=["direct", "wire", "sockets"])
+def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    if request.param == "sockets":
+        with socket_scene() as found:
+            yield found
+    else:
+        yield direct_scene() if request.param == "direct" else wire_scene()
 
 
 @pytest.fixture
 def wire() -> Scene:
-    return a_scene("wire")
+    return wire_scene()
 
 
 def order(number: int = 1, **changes: Any) -> Order:
@@ -189,9 +228,9 @@ def test_a_fresh_account_holds_its_cash_and_is_not_blocked(scene: Scene) -> None
 def test_cash_flows_are_deposits_and_withdrawals_and_no_fills(scene: Scene) -> None:
     scene.broker.submit(order())
     scene.later(5)
-    scene.exchange.deposit(Decimal("1500.25"), scene.clock.now())
+    scene.deposit(Decimal("1500.25"))
     scene.later(5)
-    scene.exchange.deposit(Decimal(-300), scene.clock.now())
+    scene.deposit(Decimal(-300))
     scene.later(5)
     flows = scene.broker.cash_flows(date(2024, 1, 5))
     assert sorted((flow.kind, flow.amount_usd) for flow in flows) == [

@@ -2,15 +2,23 @@
 
 import itertools
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from queue import SimpleQueue
 
 import msgpack
 import pytest
 
+from qgtm.adapters.alpaca_broker import AlpacaBroker
+from qgtm.adapters.alpaca_client import Keys
+from qgtm.adapters.alpaca_stream import BarStream, OrderStream
 from qgtm.adapters.alpaca_wire import Listening, MinuteBar, OrderHint, TradingStatus, heard_from, prices_from
-from qgtm.adapters.clock import ManualClock
+from qgtm.adapters.call_budget import CallBudget
+from qgtm.adapters.clock import ManualClock, SystemClock
 from qgtm.core.order import Order, OrderState, Side, learned
+from qgtm.core.outcome import Accepted, Unknown
 from qgtm.exchange.core import Exchange
 from qgtm.exchange.data_stream import DataFeed, DataSession, error_frame, packed
 from qgtm.exchange.desk import Halt
@@ -18,7 +26,9 @@ from qgtm.exchange.market.synthetic import SyntheticMarket
 from qgtm.exchange.setting import Habits
 from qgtm.exchange.trade_stream import TradeSession, update_json
 from qgtm.simulation.direct import DirectBroker
+from tests.contracts.exchange_on_sockets import OnSockets, on_sockets
 
+KEYS = Keys("PKTEST", "a-secret-that-must-not-show")
 TEN = datetime(2024, 1, 5, 15, tzinfo=UTC)
 MARKET = SyntheticMarket(3, date(2023, 11, 1))
 ORDER = Order(
@@ -99,3 +109,163 @@ def test_an_error_of_the_exchange_ends_the_connection(code: int) -> None:
     assert isinstance(frame, bytes)
     with pytest.raises(ConnectionError, match=str(code)):
         prices_from(frame)
+
+
+# --- on real sockets ------------------------------------------------------------------------------
+
+FAST = (0.05, 0.05, 0.05, 0.05, 0.2)
+
+
+@dataclass
+class Live:
+    """An exchange on sockets, a broker and an order stream whose news land in one queue."""
+
+    sockets: OnSockets
+    broker: AlpacaBroker
+    stream: OrderStream
+    news: SimpleQueue[tuple[str, object]]
+
+    def next(self, word: str) -> object:
+        """Return the next news of a kind, passing over others."""
+        while True:
+            found, what = self.news.get(timeout=8)
+            if found == word:
+                return what
+
+
+def order_stream(url: str, news: SimpleQueue[tuple[str, object]]) -> OrderStream:
+    return OrderStream(
+        KEYS,
+        url,
+        on_hint=lambda hint: news.put(("hint", hint)),
+        on_connected=lambda: news.put(("connected", None)),
+        on_dropped=lambda reason: news.put(("dropped", reason)),
+        on_lost=lambda reason: news.put(("lost", reason)),
+        back_off_s=FAST,
+    )
+
+
+@pytest.fixture
+def live() -> Iterator[Live]:
+    exchange = Exchange(MARKET, start=TEN, habits=Habits(partial_fill_frac=0.0))
+    news: SimpleQueue[tuple[str, object]] = SimpleQueue()
+    with on_sockets(exchange) as sockets:
+        broker = AlpacaBroker(KEYS, sockets.url, CallBudget(SystemClock().monotonic))
+        stream = order_stream(sockets.stream_url, news)
+        yield Live(sockets, broker, stream, news)
+        assert stream.stop()
+        broker.close()
+
+
+def test_a_fill_is_heard_and_rest_says_the_same(live: Live) -> None:
+    live.stream.start()
+    assert live.stream.wait_listening()
+    assert isinstance(live.broker.submit(ORDER), Accepted)
+    live.sockets.later(5)
+    while (hint := live.next("hint")) and isinstance(hint, OrderHint) and hint.event != "fill":
+        pass
+    assert isinstance(hint, OrderHint)
+    assert hint.order == live.broker.order(ORDER.client_order_id)
+
+
+def test_a_fill_in_the_gap_of_a_drop_is_found_by_the_back_fill_after_it(
+    live: Live,
+) -> None:
+    live.stream.start()
+    live.next("connected")
+    live.sockets.fault(stage="stream", action="refuse", path="trade_updates", count=1)
+    live.sockets.fault(stage="stream", action="drop", path="trade_updates")
+    live.next("dropped")
+    assert isinstance(live.broker.submit(ORDER), Accepted)  # what no daemon does; the poll still finds it
+    live.sockets.later(5)
+    live.next("connected")
+    found = live.broker.order(ORDER.client_order_id)
+    assert found is not None
+    assert found.state is OrderState.FILLED
+
+
+def test_a_stream_that_is_refused_again_and_again_is_lost_and_comes_back_by_itself(live: Live) -> None:
+    live.stream.start()
+    live.next("connected")
+    live.sockets.fault(stage="stream", action="refuse", path="trade_updates", count=5)
+    live.sockets.fault(stage="stream", action="drop", path="trade_updates")
+    live.next("dropped")
+    assert "429" in str(live.next("lost"))
+    live.next("connected")
+    assert live.stream.is_listening
+
+
+def test_keys_that_the_exchange_refuses_never_listen(live: Live) -> None:
+    live.sockets.fault(stage="stream", action="auth_refuse", path="trade_updates", count=None)
+    live.stream.start()
+    assert "authenticate" in str(live.next("lost"))
+    assert not live.stream.is_listening
+
+
+def test_a_second_socket_is_refused_while_the_first_one_sits(live: Live) -> None:
+    live.stream.start()
+    live.next("connected")
+    second_news: SimpleQueue[tuple[str, object]] = SimpleQueue()
+    second = order_stream(live.sockets.stream_url, second_news)
+    second.start()
+    word, reason = second_news.get(timeout=8)
+    assert second.stop()
+    assert (word, "429" in str(reason)) == ("lost", True)
+    assert live.stream.is_listening
+
+
+def test_doubled_and_shuffled_frames_end_in_what_rest_says(live: Live) -> None:
+    live.sockets.control("state", habits={"partial_fill_frac": 1.0})
+    for action in ("duplicate", "reorder"):
+        live.sockets.fault(stage="stream", action=action, path="trade_updates", count=20)
+    live.stream.start()
+    live.next("connected")
+    live.broker.submit(ORDER)
+    ours = ORDER
+    while ours.state is not OrderState.FILLED:
+        live.sockets.later(5)
+        hint = live.next("hint")
+        assert isinstance(hint, OrderHint)
+        assert hint.order is not None
+        news = hint.order
+        ours = learned(ours, news.state, news.filled_quantity, news.filled_price, news.broker_order_id)
+    truth = live.broker.order(ORDER.client_order_id)
+    assert truth is not None
+    assert (ours.filled_quantity, ours.filled_price) == (truth.filled_quantity, truth.filled_price)
+
+
+def test_minute_bars_come_over_the_bar_stream(live: Live) -> None:
+    news: SimpleQueue[object] = SimpleQueue()
+    stream = BarStream(
+        KEYS,
+        live.sockets.bars_url,
+        ("GLD", "SLV"),
+        on_hint=news.put,
+        on_connected=lambda: None,
+        on_dropped=lambda _: None,
+        on_lost=lambda _: None,
+    )
+    stream.start()
+    assert stream.wait_listening()
+    live.sockets.later(130)
+    heard = news.get(timeout=8)
+    assert isinstance(heard, MinuteBar)
+    assert heard.start_at >= TEN
+    assert stream.stop()
+
+
+@pytest.mark.parametrize("stage", ["before_apply", "after_apply"])
+@pytest.mark.parametrize(
+    "action", ["drop", "refuse", "hang", "cut", "drip", "504", "empty", "html", "redirect"]
+)
+def test_a_submit_whose_answer_is_lost_on_the_wire_leaves_one_order_at_most(
+    live: Live, stage: str, action: str
+) -> None:
+    hasty = AlpacaBroker(KEYS, live.sockets.url, CallBudget(SystemClock().monotonic), whole_s=0.7)
+    live.sockets.fault(stage=stage, action=action, method="POST", path="/v2/orders", seconds=1.5)
+    assert isinstance(hasty.submit(ORDER), Unknown)
+    hasty.close()
+    assert isinstance(live.broker.submit(ORDER), Accepted)
+    live.sockets.later(5)
+    assert [held.quantity for held in live.broker.positions()] == [Decimal(40)]
+    assert len(live.broker.orders()) == 1
