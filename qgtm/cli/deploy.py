@@ -9,10 +9,10 @@ import qgtm
 from qgtm.adapters.clock import SystemClock
 from qgtm.adapters.files import made_writable
 from qgtm.adapters.inbox import Inbox
+from qgtm.adapters.manifest import load_manifest, manifest_sha, verify_prints
 from qgtm.cli.options import AsJson, ConfigPath, configured, say, say_json
 from qgtm.core.commands import Deploy
 from qgtm.core.errors import ExportError
-from qgtm.adapters.manifest import load_manifest, manifest_sha, verify_prints
 
 By = Annotated[str, typer.Option("--by", help="Who deploys.")]
 
