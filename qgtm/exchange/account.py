@@ -29,12 +29,13 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """What the account held at a session's close."""
+    """What the account held at a session's close: shares by symbol, and what they had cost."""
 
     day: date
     at: datetime
     cash: Decimal
     lots: Mapping[str, Decimal]
+    costs: Mapping[str, Decimal]
 
 
 @dataclass(slots=True)
@@ -86,7 +87,8 @@ class Ledger:
 
     def close(self, day: date, at: datetime) -> None:
         """Keep what is held at a session's close."""
-        self.closes.append(Close(day, at, self.cash, {s: lot.qty for s, lot in self.lots.items()}))
+        held = {s: lot.qty for s, lot in self.lots.items()}
+        self.closes.append(Close(day, at, self.cash, held, {s: lot.cost for s, lot in self.lots.items()}))
 
 
 def account_view(

@@ -240,7 +240,8 @@ class Exchange:
 
     def _stir(self, symbol: str) -> None:
         for order in self.desk.book.of(symbol):
-            if order.working_since is not None and order.time_in_force not in ("opg", "cls"):
+            waits = order.working_since is not None or order.look_at is None
+            if waits and order.status != "held" and order.time_in_force not in ("opg", "cls"):
                 order.look_at = self.now
                 self._timetable.plan_look(order)
 

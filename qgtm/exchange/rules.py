@@ -172,13 +172,14 @@ def _short(desk: Desk, request: OrderRequest, intent: PositionIntent) -> Refusal
 def _sanity(desk: Desk, request: OrderRequest, quote: Quote, now: datetime) -> Refusal | None:
     if request.limit_price is None:
         return None
-    frac = next(frac for bound, frac in _SANITY if quote.last < bound)
+    market = quote.last if request.stop_price is None else request.stop_price
+    frac = next(frac for bound, frac in _SANITY if market < bound)
     if desk.prices.calendar.phase(now) != "regular":
         frac *= 2
-    through = request.limit_price / quote.last - 1
+    through = request.limit_price / market - 1
     if (through if request.side == "buy" else -through) <= frac:
         return None
-    message = f"limit price {request.limit_price} is more than {frac:.0%} through the market at {quote.last}"
+    message = f"limit price {request.limit_price} is more than {frac:.0%} through the market at {market}"
     return _refuse(403, FORBIDDEN, message)
 
 

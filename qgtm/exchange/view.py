@@ -76,11 +76,14 @@ class Views:
         )
 
     def _intraday(self, symbol: str, lot: Lot, price: Decimal, lastday: Decimal) -> Decimal:
-        """Shares held over night gain since the last close, shares of today since their entry."""
-        closes = self._desk.ledger.closes
-        before = closes[-1].lots.get(symbol, ZERO) if closes else ZERO
-        kept = ZERO if (before > 0) != (lot.qty > 0) else min(before, lot.qty, key=abs)
-        return kept * (price - lastday) + (lot.qty - kept) * (price - lot.avg_entry_price)
+        """Return what the position gained today: shares kept over night since the close, others since entry."""
+        gain = lot.qty * price - lot.cost
+        close = self._desk.ledger.closes[-1] if self._desk.ledger.closes else None
+        before = ZERO if close is None else close.lots.get(symbol, ZERO)
+        if close is None or before == 0 or (before > 0) != (lot.qty > 0):
+            return gain
+        entry = close.costs[symbol] / before
+        return gain + min(before, lot.qty, key=abs) * (entry - lastday)
 
     def equity_at(self, at: datetime) -> Decimal:
         """Return the equity at an earlier moment, from the executions and activities up to then."""
