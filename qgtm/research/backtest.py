@@ -13,10 +13,15 @@ SESSIONS_A_YEAR = 252
 
 @dataclass(frozen=True, eq=False)
 class Backtest:
-    """What a strategy would have done, as arrays over sessions; weights and costs as fractions of equity."""
+    """What a strategy would have done with one dollar.
+
+    Over sessions: `equity` (n,) in dollars, `weights` (n, k) held at the close as fractions of it, `bought`
+    (n, k) shares at the open, sold below zero. Turnover and costs are totals, as fractions of equity.
+    """
 
     equity: FloatArray
     weights: FloatArray
+    bought: FloatArray
     turnover_frac: float
     costs_frac: float
 
@@ -66,47 +71,50 @@ def backtest(bars: Bars, targets: FloatArray, cost_bps: float, band: float = 0.0
     close, opened = _valued(bars)
     cash, shares = 1.0, np.zeros(targets.shape[1])
     equity, weights, turnover = np.empty(len(bars)), np.empty(targets.shape), 0.0
+    bought = np.zeros(targets.shape)
     for i in range(len(bars)):
         asked = ~np.isnan(orders[i])
         worth = cash + float((shares * opened[i]).sum())
-        bought = np.where(asked, orders[i] * worth / opened[i] - shares, 0.0)
-        notional = float(np.abs(bought * opened[i]).sum())
-        cash -= float((bought * opened[i]).sum()) + notional * cost_bps / 1e4
-        shares = shares + bought
+        bought[i] = np.where(asked, orders[i] * worth / opened[i] - shares, 0.0)
+        notional = float(np.abs(bought[i] * opened[i]).sum())
+        cash -= float((bought[i] * opened[i]).sum()) + notional * cost_bps / 1e4
+        shares = shares + bought[i]
         turnover += notional / worth
         equity[i] = cash + float((shares * close[i]).sum())
         weights[i] = shares * close[i] / equity[i]
-    return Backtest(equity, weights, turnover, turnover * cost_bps / 1e4)
+    return Backtest(equity, weights, bought, turnover, turnover * cost_bps / 1e4)
 
 
-def vectorbt_portfolio(bars: Bars, targets: FloatArray, cost_bps: float, band: float = 0.005) -> Any:
-    """Return the same back-test as a vectorbt portfolio, told to fill at the next open.
+def vectorbt_equity(bars: Bars, bought: FloatArray, cost_bps: float) -> Any:
+    """Return the equity (n,) of the same shares in vectorbt's own book, as a pandas series over sessions.
 
-    vectorbt fills at the signal bar's own close unless told otherwise, which flatters every
-    strategy: hence the orders one row later and `price` as the open. Imported here, since it takes seconds.
+    vectorbt fills at the signal bar's own close unless told otherwise, which flatters every strategy: hence
+    `price` as the open. Its book lends no cash, so it gets idle dollars for the costs of a fully
+    invested budget, which are taken off again. Imported here, since it takes seconds.
     """
     import pandas as pd
     import vectorbt as vbt
 
+    idle = 10.0
     close, opened = _valued(bars)
     index = pd.DatetimeIndex([pd.Timestamp.fromordinal(int(each)) for each in bars.sessions])
-    columns = pd.Index(bars.symbols)
-    frames = [
-        pd.DataFrame(each, index, columns) for each in (close, next_open_orders(bars, targets, band), opened)
-    ]
-    return vbt.Portfolio.from_orders(
-        frames[0],
-        size=frames[1],
-        price=frames[2],
-        val_price=frames[2],
-        size_type="targetpercent",
+    book = vbt.Portfolio.from_orders(
+        pd.DataFrame(close, index, pd.Index(bars.symbols)),
+        size=np.where(bought == 0, np.nan, bought),
+        price=opened,
+        size_type="amount",
         group_by=True,
         cash_sharing=True,
-        call_seq="auto",
         fees=cost_bps / 1e4,
-        init_cash=1.0,
+        init_cash=1.0 + idle,
         freq="1D",
     )
+    return book.value() - idle
+
+
+def vectorbt_figures(equity: Any) -> Any:
+    """Return what vectorbt says of an equity series: a pandas series of named figures."""
+    return equity.pct_change().fillna(0.0).vbt.returns(freq="1D", year_freq="252D").stats()
 
 
 def _valued(bars: Bars) -> tuple[FloatArray, FloatArray]:

@@ -106,7 +106,10 @@ def _picked(path: Path, header: list[str], reader: Iterator[list[str]]) -> Itera
 def _parquet_cells(path: Path) -> Iterator[tuple[int, Sequence[object]]]:
     import pandas as pd  # here, not above: a folder of CSV files needs no pandas
 
-    frame = pd.read_parquet(path).reset_index()
+    try:
+        frame = pd.read_parquet(path).reset_index()
+    except ImportError as error:
+        raise MarketError(f"{path} needs pyarrow to be read: install it, or write the bars as CSV") from error
     frame.columns = pd.Index([str(name).lower() for name in frame.columns])
     lacking = [name for name in HEADER if name not in frame.columns]
     if lacking:
