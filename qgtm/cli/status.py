@@ -1,0 +1,140 @@
+"""`qgtm status`: how the fund is doing, in one box."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qgtm.cli.options import AsJson, ConfigPath, configured, say_json
+from qgtm.core.instant import NEW_YORK
+from qgtm.core.mode import Dot
+from qgtm.views.summary import Line, Summary, status_fields
+from qgtm.views.words import change, dollars, percent, span
+from qgtm.web.lookout import Look, Lookout
+
+if TYPE_CHECKING:
+    from rich.panel import Panel
+
+COLOUR = {Dot.GREEN: "green", Dot.YELLOW: "yellow", Dot.ORANGE: "dark_orange", Dot.RED: "bold red"}
+Short = Annotated[bool, typer.Option("--summary", help="The box alone, without what colours the dot.")]
+Row = tuple[str, str, str]
+
+
+def command(short: Short = False, config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Say how the fund is doing; what is not known is called unknown. Works with the daemon stopped."""
+    loaded, state_dir = configured(config)
+    lookout = Lookout(state_dir, loaded.limits)
+    look = lookout.look()
+    lookout.close()
+    if as_json:
+        say_json(status_fields(look.summary))
+    else:
+        _print(look, is_short=short)
+
+
+def _print(look: Look, *, is_short: bool) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    told, console = look.summary, Console(highlight=False)
+    console.print(_box(look))
+    more = () if is_short else told.lines[1:]
+    for line in (*more, *(each for each in (told.problem, told.next_step) if each)):
+        console.print(f"• {escape(line)}")
+
+
+def _box(look: Look) -> "Panel":
+    from rich import box
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.panel import Panel
+    from rich.table import Table
+
+    told = look.summary
+    grid = Table.grid(padding=(0, 2), expand=True)
+    for style, ratio in (("bold", 2), ("", 7), ("dim", 3)):
+        grid.add_column(style=style, ratio=ratio, overflow="fold")
+    for label, value, source in rows(told):
+        grid.add_row(label, escape(value), source)
+    colour = COLOUR[told.dot]
+    dot = f"[{colour}]●  {told.dot.value.upper()}[/]  {escape(told.sentence)}"
+    title = f" QGTM STATUS, {look.wall_at.astimezone(NEW_YORK):%Y-%m-%d %H:%M} New York "
+    return Panel(Group(dot, "", grid), box=box.DOUBLE, title=title, width=88, border_style=colour)
+
+
+def rows(told: Summary) -> tuple[Row, ...]:
+    """Return the box's lines: what, how it stands, and where that was read."""
+    return (
+        ("Daemon", _daemon(told), "heartbeat, journal"),
+        ("Heartbeat", _heartbeat(told), "heartbeat"),
+        ("Strategies", _strategies(told), "last boot"),
+        ("Broker", _broker(told), "journal"),
+        ("Positions", _positions(told), "fills and marks"),
+        ("Account", dollars(told.equity_usd, cents=True), "broker's sample"),
+        ("P&L (1d)", _pnl(told), "since last close"),
+        ("Drawdown", _drawdown(told), "confirmed samples"),
+        ("Signals", _signals(told), "targets"),
+        ("Risk", told.risk.upper() if told.risk == "all clear" else told.risk, "kill switch"),
+        ("Market", _market(told), "venue time"),
+    )
+
+
+def _daemon(told: Summary) -> str:
+    if told.uptime_s is not None:
+        return f"{told.daemon.value.upper()} (uptime {span(told.uptime_s)})"
+    return (
+        f"{told.daemon.value.upper()} ({told.daemon_note})" if told.daemon_note else told.daemon.value.upper()
+    )
+
+
+def _heartbeat(told: Summary) -> str:
+    return "unknown" if told.heartbeat_age_s is None else f"{span(told.heartbeat_age_s)} ago"
+
+
+def _strategies(told: Summary) -> str:
+    if told.strategies_loaded is None:
+        return "unknown: no boot in the journal"
+    loaded = f"{told.strategies_loaded}/{told.strategies_total} loaded"
+    return f"{loaded}, switched off: {', '.join(told.disabled)}" if told.disabled else loaded
+
+
+def _broker(told: Summary) -> str:
+    where = {"embedded": "embedded paper exchange", "paper": "Alpaca, paper", "live": "Alpaca, LIVE"}
+    said = told.broker.value.upper()
+    if told.broker is Line.CONNECTED:
+        return f"{said} ({where.get(told.venue or '', told.venue)})"
+    return f"{said} ({told.broker_note})"
+
+
+def _positions(told: Summary) -> str:
+    if told.positions is None:
+        return "unknown"
+    return f"{told.positions} open, {dollars(told.notional_usd)} notional"
+
+
+def _pnl(told: Summary) -> str:
+    if told.pnl_day_usd is None:
+        return "unknown: no sample of the account yet"
+    return f"{change(told.pnl_day_usd)} ({percent(told.pnl_day_frac, signed=True)})"
+
+
+def _drawdown(told: Summary) -> str:
+    if told.drawdown_frac is None:
+        return "unknown: not measured yet"
+    caps = f"soft cap {percent(told.soft_cap_frac, 0)}, hard cap {percent(told.hard_cap_frac, 0)}"
+    return f"{percent(told.drawdown_frac, 1)} below the peak ({caps})"
+
+
+def _signals(told: Summary) -> str:
+    if told.pending is None:
+        return "unknown: no boot in the journal"
+    names = f" ({', '.join(told.pending)})" if told.pending else ""
+    return f"{len(told.pending)} pending{names}"
+
+
+def _market(told: Summary) -> str:
+    if told.venue_at is None or told.is_open is None:
+        return "unknown"
+    at = f"{told.venue_at.astimezone(NEW_YORK):%Y-%m-%d %H:%M} New York"
+    fast = f", running {told.speed:g} times as fast" if told.speed and told.speed != 1 else ""
+    held = f", held for {', '.join(told.held_by)}" if told.held_by else ""
+    return f"{'open' if told.is_open else 'closed'}, {at}{fast}{held}"

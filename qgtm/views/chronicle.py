@@ -1,0 +1,116 @@
+"""What readers of the journal need beside the state: the ledger, the signals, and when things happened.
+
+It is the one fold behind the status box, the API, the phone page and the boards, so their numbers agree.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from qgtm.core.events import (
+    AccountSampled,
+    AlertRaised,
+    Booted,
+    CashMoved,
+    Event,
+    SessionClosed,
+    Stopped,
+)
+from qgtm.engine.state import State, changed
+from qgtm.risk.drawdown import is_flow
+from qgtm.views.ledger import ZERO, Ledger
+from qgtm.views.signals import SignalBook
+
+ALERTS_KEPT: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert and when it was raised."""
+
+    at: datetime
+    level: str
+    text: str
+
+
+@dataclass
+class Chronicle:
+    """Take the journal's events in, in order; read the fields at any time.
+
+    `at` is the last row's venue time. `first_sample_s` is process time at the last daemon's first
+    sample of the account, taken within the second in which it goes live.
+    """
+
+    state: State = field(default_factory=State)
+    ledger: Ledger = field(default_factory=Ledger)
+    signals: SignalBook = field(default_factory=SignalBook)
+    alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=ALERTS_KEPT))
+    at: datetime | None = None
+    booted: Booted | None = None
+    stopped: str | None = None
+    first_sample_s: float | None = None
+    _closed_at: datetime | None = None
+    _base_at: datetime | None = None
+    _flows: list[tuple[datetime, Decimal]] = field(default_factory=list)
+
+    def take(self, event: Event, at: datetime) -> None:
+        """Take one event in. Raises OrderError when the journal holds what cannot be."""
+        self._note(event, at)
+        self.state = changed(self.state, event)
+        self.ledger.take(event, at)
+        self.signals.take(event, at, self.ledger)
+        self.at = at
+
+    def _note(self, event: Event, at: datetime) -> None:
+        match event:
+            case Booted():
+                self.booted, self.stopped, self.first_sample_s = event, None, None
+            case Stopped():
+                self.stopped = event.reason
+            case AlertRaised():
+                self.alerts.append(Alert(at, event.level, event.text))
+            case SessionClosed():
+                self._closed_at = at
+            case CashMoved() if is_flow(event.kind):
+                self._flows.append((at, event.amount_usd))
+            case AccountSampled():
+                self._sampled(event)
+
+    def _sampled(self, event: AccountSampled) -> None:
+        if self.first_sample_s is None:
+            self.first_sample_s = event.monotonic_s
+        if event.last_equity_usd != self.state.last_equity_usd:
+            self._base_at = self._closed_at
+            self._flows = [flow for flow in self._flows if self._is_of_today(flow[0])]
+
+    def _is_of_today(self, at: datetime) -> bool:
+        return self._base_at is None or at > self._base_at
+
+    @property
+    def flows_day_usd(self) -> Decimal:
+        """Return the owners' money that came in (+) or went out (-) since the previous close."""
+        return sum((amount for at, amount in self._flows if self._is_of_today(at)), ZERO)
+
+    @property
+    def pnl_day_usd(self) -> Decimal | None:
+        """Return the profit since the previous close, money in and out left aside; None before a sample."""
+        state = self.state
+        if state.equity_usd is None or state.last_equity_usd is None:
+            return None
+        return state.equity_usd - state.last_equity_usd - self.flows_day_usd
+
+    @property
+    def pnl_day_frac(self) -> Decimal | None:
+        """Return the day's profit as a share of the previous close's equity."""
+        pnl, base = self.pnl_day_usd, self.state.last_equity_usd
+        return None if pnl is None or not base or base < 0 else pnl / base
+
+    @property
+    def notional_usd(self) -> Decimal | None:
+        """Return what all positions are worth, shorts counted as longs; None when a price is missing."""
+        held = {s: p.quantity for s, p in self.state.positions.items() if p.quantity}
+        if any(symbol not in self.state.marks for symbol in held):
+            return None
+        return sum((abs(quantity) * self.state.marks[s] for s, quantity in held.items()), ZERO)

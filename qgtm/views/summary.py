@@ -1,0 +1,284 @@
+"""The few facts that everybody looks at first: one frozen record behind `status`, the API and every page.
+
+What is not known is None, or says so in words; nothing is guessed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from qgtm.core.mode import Dot, Latch, Mode
+from qgtm.core.order import OrderState
+from qgtm.risk.health import PARAMS as HEALTH
+from qgtm.risk.health import Facts, health
+from qgtm.risk.kill_switch import FULL, KillSwitch, size_frac
+from qgtm.risk.limits import Limits
+from qgtm.views.chronicle import Chronicle
+from qgtm.views.signals import Change, pending
+from qgtm.views.words import percent
+
+CENT: Final = Decimal("0.01")
+MILLIONTH: Final = Decimal("0.000001")
+
+
+class Daemon(StrEnum):
+    """What is known of the daemon."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    UNKNOWN = "unknown"
+
+
+class Line(StrEnum):
+    """What is known of the connection to the broker."""
+
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What is seen beside the journal, at the moment of looking; times in process seconds.
+
+    `age_s` is the heartbeat's age, None when there is none that belongs to this boot of the machine.
+    `journal_problem` is a sentence when the journal cannot be read, or not to its end.
+    """
+
+    monotonic_s: float
+    age_s: float | None = None
+    epoch: int | None = None
+    is_journal_there: bool = True
+    journal_problem: str | None = None
+    venue_at: datetime | None = None
+    speed: float | None = None
+    held_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The fund now. Fractions are fractions; money is Decimal to the cent; moments are venue time.
+
+    `lines` are all that colour the dot, worst first; `as_of` is the journal's last row; `problem` says
+    why the journal could not be read, and `next_step` what to type when nothing has run here.
+    """
+
+    dot: Dot
+    sentence: str
+    lines: tuple[str, ...]
+    daemon: Daemon
+    daemon_note: str
+    heartbeat_age_s: float | None
+    uptime_s: float | None
+    broker: Line
+    broker_note: str
+    venue: str | None
+    strategies_loaded: int | None
+    strategies_total: int | None
+    disabled: Mapping[str, str]
+    positions: int | None
+    notional_usd: Decimal | None
+    equity_usd: Decimal | None
+    pnl_day_usd: Decimal | None
+    pnl_day_frac: Decimal | None
+    drawdown_frac: Decimal | None
+    soft_cap_frac: Decimal
+    hard_cap_frac: Decimal
+    near_frac: Decimal
+    pending: tuple[str, ...] | None
+    risk: str
+    latches: tuple[str, ...]
+    breaks: tuple[str, ...]
+    last_signal: Change | None
+    session: date | None
+    is_open: bool | None
+    venue_at: datetime | None
+    speed: float | None
+    held_by: tuple[str, ...]
+    as_of: datetime | None
+    problem: str | None
+    next_step: str | None
+
+
+def summary(chronicle: Chronicle, outside: Outside, limits: Limits) -> Summary:
+    """Return the fund as the journal and what is seen beside it tell it. Raises nothing."""
+    state = chronicle.state
+    daemon, note = daemon_of(chronicle, outside)
+    is_known = chronicle.booted is not None
+    facts = facts_of(chronicle, outside, limits)
+    told = health(facts)
+    broker, broker_note = _broker(chronicle, daemon)
+    return Summary(
+        dot=told.dot,
+        sentence=told.sentence,
+        lines=told.lines,
+        daemon=daemon,
+        daemon_note=note,
+        heartbeat_age_s=outside.age_s,
+        uptime_s=_uptime_s(chronicle, outside, daemon),
+        broker=broker,
+        broker_note=broker_note,
+        venue=chronicle.booted.venue if chronicle.booted else None,
+        strategies_loaded=state.strategies_loaded if is_known else None,
+        strategies_total=state.strategies_total if is_known else None,
+        disabled=dict(state.disabled),
+        positions=facts.open_positions,
+        notional_usd=_cents(facts.notional_usd),
+        equity_usd=_cents(state.equity_usd),
+        pnl_day_usd=_cents(chronicle.pnl_day_usd),
+        pnl_day_frac=_millionths(chronicle.pnl_day_frac),
+        drawdown_frac=_millionths(facts.drawdown_frac),
+        soft_cap_frac=limits.soft_cap_frac,
+        hard_cap_frac=limits.hard_cap_frac,
+        near_frac=Decimal(repr(HEALTH.near_share)) * limits.soft_cap_frac,
+        pending=_pending(chronicle, limits) if is_known else None,
+        risk=risk_words(state.switch) if is_known else "unknown",
+        latches=tuple(latch.value for latch in state.switch.latches),
+        breaks=facts.breaks,
+        last_signal=chronicle.signals.last,
+        session=state.session,
+        is_open=state.is_open if is_known else None,
+        venue_at=outside.venue_at,
+        speed=outside.speed,
+        held_by=outside.held_by,
+        as_of=chronicle.at,
+        problem=outside.journal_problem,
+        next_step=_next_step(chronicle, outside),
+    )
+
+
+def daemon_of(chronicle: Chronicle, outside: Outside) -> tuple[Daemon, str]:
+    """Return what is known of the daemon, and why; a beat of a later epoch than the journal's is a boot."""
+    if outside.age_s is None:
+        if chronicle.stopped is not None:
+            return Daemon.STOPPED, f"it ended by itself: {chronicle.stopped}"
+        if chronicle.booted is None and outside.journal_problem is None:
+            return Daemon.STOPPED, "it has never run here"
+        return Daemon.UNKNOWN, "it has given no sign of life since this machine started"
+    if chronicle.stopped is not None and outside.epoch in (None, chronicle.state.epoch):
+        return Daemon.STOPPED, f"it ended by itself: {chronicle.stopped}"
+    if outside.age_s > HEALTH.heartbeat_age_s:
+        return Daemon.UNKNOWN, f"no sign of life for over {HEALTH.heartbeat_age_s} s"
+    return Daemon.RUNNING, "" if chronicle.state.is_live else "it is starting"
+
+
+def facts_of(chronicle: Chronicle, outside: Outside, limits: Limits) -> Facts:
+    """Return what colours the dot. A stopped daemon gives no sign of life, however fresh its last."""
+    state = chronicle.state
+    is_running = daemon_of(chronicle, outside)[0] is not Daemon.STOPPED
+    held = sum(1 for position in state.positions.values() if position.quantity)
+    orders = [order.state for order in state.orders.values()]
+    return Facts(
+        mode=state.switch.mode,
+        latches=state.switch.latches,
+        heartbeat_age_s=outside.age_s if is_running else None,
+        is_connected=state.broker_lost is None,
+        is_account_blocked=state.is_blocked,
+        journal_problem=outside.journal_problem,
+        deployment_problem=None,  # the daemon refuses to boot with one, and is silent then
+        breaks=tuple(sorted(state.breaks)),
+        drawdown_frac=None if state.drawdown is None else state.drawdown.drawdown_frac,
+        soft_cap_frac=limits.soft_cap_frac,
+        stale_feeds=tuple(sorted(state.feeds_failed)),
+        disabled=tuple(sorted(state.disabled)),
+        rejected_today=orders.count(OrderState.REJECTED),
+        unknown_orders=orders.count(OrderState.UNKNOWN),
+        is_clock_mismatch=False,  # no event tells of one
+        equity_doubt=None if state.drawdown is None else state.drawdown.doubt,
+        notices=_notices(chronicle),
+        open_positions=held if chronicle.booted and not outside.journal_problem else None,
+        notional_usd=chronicle.notional_usd if chronicle.booted else None,
+    )
+
+
+def _notices(chronicle: Chronicle) -> tuple[str, ...]:
+    booted, state = chronicle.booted, chronicle.state
+    if booted and booted.manifest_sha and state.manifest_sha != booted.manifest_sha:
+        return ("New strategies are deployed and wait for a restart.",)
+    return ()
+
+
+def risk_words(switch: KillSwitch) -> str:
+    """Return what the kill switch allows, in words; every latch that is on is named."""
+    mode = {
+        Mode.ACTIVE: "",
+        Mode.REDUCING: "past the soft cap: half size, nothing new",
+        Mode.HALTED_HARD: "halted at the hard cap: everything must go",
+        Mode.HALTED_DEAD_MAN: "halted by the dead man's switch: everything must go",
+    }[switch.mode]
+    latch = {
+        Latch.BREAK: "no new orders: the books differ",
+        Latch.DISCONNECTED: "no new orders: the broker was lost",
+        Latch.OPERATOR_HALT: "no new orders: halted by hand",
+    }
+    ramp = "" if switch.ramp_step == FULL else f"coming back at {percent(_ramp_frac(switch), 0)} of full size"
+    said = [text for text in (mode, *(latch[each] for each in switch.latches), ramp) if text]
+    return "; ".join(said) or "all clear"
+
+
+def _ramp_frac(switch: KillSwitch) -> Decimal:
+    return size_frac(KillSwitch(ramp_step=switch.ramp_step))
+
+
+def _broker(chronicle: Chronicle, daemon: Daemon) -> tuple[Line, str]:
+    lost = chronicle.state.broker_lost
+    if lost is not None:
+        return Line.DISCONNECTED, lost
+    if daemon is Daemon.RUNNING and chronicle.state.is_live:
+        return Line.CONNECTED, ""
+    return Line.UNKNOWN, "only a running daemon can tell"
+
+
+def _uptime_s(chronicle: Chronicle, outside: Outside, daemon: Daemon) -> float | None:
+    began_s = chronicle.first_sample_s
+    if daemon is not Daemon.RUNNING or began_s is None or outside.epoch != chronicle.state.epoch:
+        return None
+    return max(0.0, outside.monotonic_s - began_s)
+
+
+def _pending(chronicle: Chronicle, limits: Limits) -> tuple[str, ...]:
+    return tuple(row.symbol for row in pending(chronicle.state, limits.no_trade_band_frac))
+
+
+def _next_step(chronicle: Chronicle, outside: Outside) -> str | None:
+    if outside.journal_problem is not None:
+        return "`qgtm audit verify` says how far the journal can be read."
+    if chronicle.booted is None:
+        return "Nothing has run here yet: `qgtm up` starts everything on the paper exchange."
+    return None
+
+
+def _cents(amount: Decimal | None) -> Decimal | None:
+    return None if amount is None else amount.quantize(CENT)
+
+
+def _millionths(frac: Decimal | None) -> Decimal | None:
+    return None if frac is None else frac.quantize(MILLIONTH)
+
+
+def status_fields(told: Summary) -> dict[str, Any]:
+    """Return what `qgtm status --json` prints: JSON numbers, None for what is not known."""
+    return {
+        "daemon": told.daemon.value,
+        "heartbeat_age_s": None if told.heartbeat_age_s is None else round(told.heartbeat_age_s, 3),
+        "strategies_loaded": told.strategies_loaded,
+        "strategies_total": told.strategies_total,
+        "broker": told.broker.value,
+        "positions": told.positions,
+        "notional_usd": number(told.notional_usd),
+        "pnl_day_usd": number(told.pnl_day_usd),
+        "pnl_day_frac": number(told.pnl_day_frac),
+        "drawdown_frac": number(told.drawdown_frac),
+        "signals_pending": None if told.pending is None else len(told.pending),
+        "risk": told.risk,
+        "dot": told.dot.value,
+        "sentence": told.sentence,
+    }
+
+
+def number(amount: Decimal | None) -> float | None:
+    """Return a Decimal as the float that JSON can hold."""
+    return None if amount is None else float(amount)
