@@ -12,7 +12,7 @@ Where each of the 18 guards of the specification (alpaca.md, 2.7) lives:
  7  no replay after a reconnect                 alpaca_stream.Supervisor: `on_connected` to back-fill
  8  a frozen peer is seen after 200 s           alpaca_wire.SOCKET, three settings
  9  connected but mute                          streams are hints; the daemon polls; pings see the rest
-10  refused keys: retried for ever, in silence  alpaca_stream: "listening" within 8 s or it has failed
+10  refused keys: retried for ever, in silence  alpaca_stream: "listening" within 6.5 s or failed
 11  run() blocks and swallows Ctrl-C            alpaca_stream: own thread and loop, stop() within 2 s
 12  subscribing inside a handler dead-locks     alpaca_wire subscribes once, before the first frame
 13  no subscription spins the processor         alpaca_wire.BarWire refuses an empty one

@@ -24,8 +24,9 @@ from qgtm.adapters.alpaca_wire import (
     Wire,
 )
 
-LISTEN_S: Final = 8.0  # from the first knock to "listening"
-# Waits before the tries after a break: three tries fail within 0.5 + 1 + 2 + 3 x 8 = 27.5 s.
+LISTEN_S: Final = 6.5  # from the first knock to "listening"
+# Waits before the tries after a break: three tries fail within 0.5 + 1 + 2 + 3 x 6.5 = 23 s, and
+# within 34 s of the last word of a peer that froze (11 s until the pings notice).
 BACK_OFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 TRIES: Final = 3  # failed ones, until the stream counts as lost
 STEADY_S: Final = 5.0  # a connection that breaks sooner was a failed try
