@@ -6,6 +6,7 @@ From every strategy's view to one book of wanted weights that keeps all caps.
 """
 
 # cell 4 of notebooks/allocation/targets.ipynb
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -87,12 +88,15 @@ def budgeted(signal: FloatArray, sigma: FloatArray, budget_frac: float, params: 
         return np.zeros_like(signal)
     direction = signal / strength
     wanted = direction != 0.0
-    variance = float(np.einsum("i,ij,j->", direction[wanted], sigma[np.ix_(wanted, wanted)], direction[wanted]))
+    variance = float(
+        np.einsum("i,ij,j->", direction[wanted], sigma[np.ix_(wanted, wanted)], direction[wanted])
+    )
     if not np.isfinite(variance):
         return None
-    volatility = max(variance, 0.0) ** 0.5
+    volatility = math.sqrt(max(variance, 0.0))
     unit = budget_frac / max(volatility, params.volatility_floor_frac)
-    return signal * min(unit, params.leg_cap_frac)
+    weights: FloatArray = signal * min(unit, params.leg_cap_frac)
+    return weights
 
 
 # cell 11 of notebooks/allocation/targets.ipynb
@@ -166,7 +170,9 @@ def _capped(
     weights = _overflowed({symbol: weight * scale for symbol, weight in total.items()}, caps, notes)
     for sector in sorted(set(SECTOR.values())):
         names = [symbol for symbol in weights if SECTOR[symbol] == sector]
-        _scale_down(weights, names, sum(abs(weights[n]) for n in names), caps.sector_frac, f"sector {sector}", notes)
+        _scale_down(
+            weights, names, sum(abs(weights[n]) for n in names), caps.sector_frac, f"sector {sector}", notes
+        )
     moved = {symbol: weight * abs(LEVERAGE.get(symbol, 1)) for symbol, weight in weights.items()}
     _scale_down(weights, list(weights), sum(map(abs, moved.values())), caps.gross, "gross exposure", notes)
     net = abs(sum(weight * LEVERAGE.get(symbol, 1) for symbol, weight in weights.items()))
@@ -178,7 +184,7 @@ def _volatility(weights: Mapping[str, float], place: Mapping[str, int], sigma: F
     columns = [place[symbol] for symbol in weights]
     vector = np.array([weights[symbol] for symbol in weights], dtype=np.float64)
     variance = float(np.einsum("i,ij,j->", vector, np.nan_to_num(sigma[np.ix_(columns, columns)]), vector))
-    return max(variance, 0.0) ** 0.5
+    return math.sqrt(max(variance, 0.0))
 
 
 def _overflowed(weights: Mapping[str, float], caps: Caps, notes: list[str]) -> dict[str, float]:
@@ -214,7 +220,9 @@ def _shared(
         mine: dict[str, float] = {}
         for symbol, weight in weights.items():
             for wrapper in WRAPPERS.get(primary(symbol), (symbol,)):
-                share = _part(weight, total[primary(symbol)], final.get(wrapper, 0.0), wrapper == primary(symbol))
+                share = _part(
+                    weight, total[primary(symbol)], final.get(wrapper, 0.0), wrapper == primary(symbol)
+                )
                 if share:
                     mine[wrapper] = round(mine.get(wrapper, 0.0) + share, 9)
         result[name] = mine

@@ -7,23 +7,26 @@ From wanted weights and fresh quotes to the orders of one round, each through th
 
 # cell 4 of notebooks/engine/intent.ipynb
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
 from qgtm.core.events import OrderDenied, PositionsSeen, QuoteSeen, StrategiesCrossed
 from qgtm.core.ids import client_order_id
-from qgtm.core.money import exact, limit_price, whole_shares
 from qgtm.core.mode import Mode
+from qgtm.core.money import exact, limit_price, whole_shares
 from qgtm.core.order import Order, Side
 from qgtm.core.outcome import Denied
 from qgtm.core.reducing import FLATTEN
+from qgtm.core.universe import TRADED
 from qgtm.engine.state import NO_MONEY, State
+from qgtm.features.bars import FloatArray
 from qgtm.risk.case import Circumstances
 from qgtm.risk.checks import judge
-from qgtm.risk.exposure import Book
+from qgtm.risk.exposure import Book, with_order
 from qgtm.risk.limits import Limits
+from qgtm.risk.var import filled_weights, value_at_risk_frac
 
 
 # cell 5 of notebooks/engine/intent.ipynb
@@ -44,6 +47,18 @@ PARAMS = Params(
 PASSING: Final = frozenset({"quote", "spread", "orders_per_minute", "same_order"})
 RESIDUAL: Final = "residual"  # owns what no strategy does
 MILLIONTH: Final = Decimal("0.000001")
+
+
+@dataclass(frozen=True)
+class Tape:
+    """What a round knows of the market beside its quotes.
+
+    Mean volumes in shares over 20 sessions, and the simple returns (n, 20) of all traded symbols by
+    session, oldest first.
+    """
+
+    average_volume: Mapping[str, float | None]
+    returns: FloatArray
 
 
 @dataclass(frozen=True)
@@ -128,10 +143,10 @@ def _order(state: State, wish: Wish, now: datetime, limits: Limits, volume: floa
 def _most(state: State, wish: Wish, limits: Limits, volume: float | None) -> Decimal:
     """Return the most shares that one order may carry, a little inside the limits of the gate."""
     headroom = exact(PARAMS.headroom_frac)
-    most = [limits.order_shares, limits.order_frac * (state.equity_usd or NO_MONEY) * headroom / wish.mid]
-    if volume is not None:
-        most.append(limits.order_adv_frac * exact(volume) * headroom)
-    return min(Decimal(each) for each in most).to_integral_value(rounding=ROUND_DOWN)
+    of_equity = limits.order_frac * (state.equity_usd or NO_MONEY) / wish.mid
+    of_volume = of_equity if volume is None else limits.order_adv_frac * exact(volume)
+    most = min(Decimal(limits.order_shares), of_equity * headroom, of_volume * headroom)
+    return most.to_integral_value(rounding=ROUND_DOWN)
 
 
 def _limit(side: Side, quote: QuoteSeen) -> Decimal:
@@ -174,7 +189,7 @@ def planned_round(
     quotes: Mapping[str, QuoteSeen],
     now: datetime,
     limits: Limits,
-    average_volume: Mapping[str, float | None],
+    tape: Tape,
 ) -> Round:
     """Return the orders of a round. Nothing is sent here; what is refused is said with its check."""
     all_wishes = wishes(state, quotes, limits)
@@ -186,12 +201,13 @@ def planned_round(
         if not is_worth_trading(wish, state, limits):
             crosses += [met for met in [crossed(wish)] if met and _is_material(met, state, limits)]
             continue
-        volume = average_volume.get(wish.symbol)
+        volume = tape.average_volume.get(wish.symbol)
         order = _order(state, wish, now, limits, volume) if _may_ask(state, wish) else None
         if order is None:
             continue
-        around = _circumstances(state, order, orders, wish.quote, now, volume)
-        verdict = judge(order, _book(state, orders), around, limits)
+        held = _book(state, orders)
+        around = _circumstances(state, order, held, wish.quote, now, tape)
+        verdict = judge(order, held, around, limits)
         if isinstance(verdict, Denied):
             denied.append(_denied(state, order, verdict))
         else:
@@ -230,9 +246,10 @@ def _book(state: State, more: list[Order]) -> Book:
 
 
 def _circumstances(
-    state: State, order: Order, more: list[Order], quote: QuoteSeen | None, now: datetime, volume: float | None
+    state: State, order: Order, held: Book, quote: QuoteSeen, now: datetime, tape: Tape
 ) -> Circumstances:
     what = f"{order.side} {order.quantity} {order.symbol}"
+    planned = len(held.orders) - len(state.live_orders)
     recent = [text for at, text in state.sent_at if now - at < timedelta(seconds=60)]
     return Circumstances(
         now=now,
@@ -240,15 +257,23 @@ def _circumstances(
         open_at=state.open_at,
         close_at=state.close_at,
         quote=quote,
-        average_volume_shares=volume,
-        orders_last_minute=len(recent) + len(more),
-        orders_today=len(state.sent_at) + len(more),
+        average_volume_shares=tape.average_volume.get(order.symbol),
+        orders_last_minute=len(recent) + planned,
+        orders_today=len(state.sent_at) + planned,
         same_last_minute=recent.count(what),
         turnover_today_usd=state.turnover_usd,
         day_loss_frac=_loss(state.last_equity_usd, state.equity_usd),
         week_loss_frac=_loss(state.week_start_usd, state.equity_usd),
+        value_at_risk_after_frac=_value_at_risk(order, held, tape),
         switch=state.switch,
     )
+
+
+def _value_at_risk(order: Order, held: Book, tape: Tape) -> float | None:
+    """Return it with this order filled too; a reducing order is not asked for it, and it takes long."""
+    if order.is_reducing:
+        return None
+    return value_at_risk_frac(filled_weights(with_order(held, order), TRADED), tape.returns)
 
 
 def _loss(before: Decimal | None, now: Decimal | None) -> Decimal | None:
@@ -259,7 +284,7 @@ def _loss(before: Decimal | None, now: Decimal | None) -> Decimal | None:
 
 # cell 17 of notebooks/engine/intent.ipynb
 def closing_orders(state: State, seen: PositionsSeen, now: datetime) -> tuple[Order, ...]:
-    """Return one closing order for every position of which the broker has shares free. A position never flips."""
+    """Return one closing order for every position that has shares free; none can flip."""
     orders = []
     for symbol, quantity in sorted(seen.quantities.items()):
         free = min(abs(seen.available.get(symbol, NO_MONEY)), abs(quantity))
@@ -272,9 +297,7 @@ def _closing(state: State, symbol: str, signed: Decimal, now: datetime, session:
     held = state.quantity(symbol)
     parts = {n: -m.get(symbol, NO_MONEY) for n, m in state.shares.items() if m.get(symbol)} if held else {}
     return Order(
-        client_order_id=client_order_id(
-            state.epoch, FLATTEN, session, symbol, state.numbers.get(symbol, 0)
-        ),
+        client_order_id=client_order_id(state.epoch, FLATTEN, session, symbol, state.numbers.get(symbol, 0)),
         symbol=symbol,
         side=Side.BUY if signed > 0 else Side.SELL,
         quantity=abs(signed),
@@ -293,6 +316,7 @@ __all__ = [
     "RESIDUAL",
     "Params",
     "Round",
+    "Tape",
     "Wish",
     "closing_orders",
     "crossed",

@@ -12,10 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol
 
-import numpy as np
-
 from qgtm.allocation.targets import PARAMS as TARGETS
-from qgtm.allocation.targets import Caps, book
+from qgtm.allocation.targets import Caps, book, last_known
 from qgtm.core.effects import (
     AskOrder,
     Cancel,
@@ -55,12 +53,13 @@ from qgtm.core.events import (
 )
 from qgtm.core.mode import Latch, Mode
 from qgtm.core.order import OrderState
-from qgtm.core.universe import SYMBOLS, TRADED, primary
-from qgtm.engine.intent import Round, closing_orders, planned_round
+from qgtm.core.universe import SYMBOLS, TRADED
+from qgtm.engine.intent import Round, Tape, closing_orders, planned_round
 from qgtm.engine.state import NO_MONEY, State, changed
 from qgtm.features.bars import Bars, FloatArray
 from qgtm.risk.kill_switch import may_grow, moved, must_flatten, size_frac, trigger_for
 from qgtm.risk.limits import Limits
+from qgtm.risk.var import PARAMS as VALUE_AT_RISK
 
 
 # cell 6 of notebooks/engine/live_loop.ipynb
@@ -82,7 +81,7 @@ PARAMS = Params(
     round_every_s=60,  # venue seconds between two rounds of orders [10, 900]
     order_patience_s=900,  # venue seconds an order may rest before it is cancelled [30, 3600]
     sample_every_s=10,  # process seconds between two samples of the account [10, 60]
-    resend_after_s=30,  # venue seconds after which an order that the broker does not know is sent again [5, 300]
+    resend_after_s=30,  # venue seconds until an order that the broker does not know is sent again [5, 300]
 )
 
 
@@ -138,7 +137,7 @@ NOTHING: Final[Decision] = ((), ())
 
 # cell 8 of notebooks/engine/live_loop.ipynb
 def step(state: State, event: Event, now: datetime, desk: Desk) -> Step:
-    """Return the state after `event`, the facts that followed and what to do. Pure; raises nothing of its own.
+    """Return the state after `event`, the facts that followed and what to do. Pure; raises nothing.
 
     Facts are taken in the order in which they arose, each with the state that the ones before it made.
     """
@@ -156,7 +155,13 @@ def step(state: State, event: Event, now: datetime, desk: Desk) -> Step:
 
 # cell 10 of notebooks/engine/live_loop.ipynb
 def _on_time(state: State, event: TimePassed, now: datetime, desk: Desk) -> Decision:
-    if event.is_open and event.session and event.session != state.session and event.open_at and event.close_at:
+    if (
+        event.is_open
+        and event.session
+        and event.session != state.session
+        and event.open_at
+        and event.close_at
+    ):
         return [SessionOpened(session=event.session, open_at=event.open_at, close_at=event.close_at)], ()
     if state.is_open and state.session and not (event.is_open and event.session == state.session):
         return [SessionClosed(session=state.session)], ()
@@ -167,7 +172,11 @@ def _on_time(state: State, event: TimePassed, now: datetime, desk: Desk) -> Deci
 
 def _overdue(state: State, event: TimePassed, now: datetime, desk: Desk) -> list[Effect]:
     wanted: list[Effect] = []
-    if state.session and not state.is_open and (state.bars_session is None or state.bars_session < state.session):
+    if (
+        state.session
+        and not state.is_open
+        and (state.bars_session is None or state.bars_session < state.session)
+    ):
         wanted.append(FetchBars(state.session))
     if state.sampled_at_s is None or event.monotonic_s - state.sampled_at_s >= desk.params.sample_every_s:
         wanted.append(SampleAccount())
@@ -180,7 +189,7 @@ def _overdue(state: State, event: TimePassed, now: datetime, desk: Desk) -> list
 
 
 def is_round_due(state: State, now: datetime, params: Params) -> bool:
-    """Return whether orders may be planned now: targets pending, market open, nothing in flight or in doubt."""
+    """Return whether orders may be planned now: targets pending, market open, nothing in doubt."""
     if not (state.is_pending and state.is_open and state.open_at and state.close_at) or state.live_orders:
         return False
     if state.broker_lost or state.is_blocked or state.switch.latches or state.equity_usd is None:
@@ -251,7 +260,7 @@ def _on_bars(state: State, event: BarsClosed, now: datetime, desk: Desk) -> Deci
             continue
         try:
             signals[name], carried[name] = _view(strategy, state.carried.get(name), bars)
-        except Exception as problem:  # a strategy may fail in any way; the loop may not (faults G10)
+        except Exception as problem:  # noqa: BLE001 - a strategy may fail in any way, the loop may not
             facts.append(StrategyDisabled(strategy=name, reason=f"{type(problem).__name__}: {problem}"))
     kept = {name: value for name, value in carried.items() if value is not None}
     return [*facts, SignalsComputed(session=event.session, signals=signals, carried=kept)], ()
@@ -287,7 +296,7 @@ def _on_signals(state: State, event: SignalsComputed, now: datetime, desk: Desk)
     if must_flatten(state.switch):
         return NOTHING
     views = {
-        name: {symbol: value for symbol, value in mine.items() if value is not None}
+        name: {s: value for s, value in mine.items() if value is not None and s in TRADED}
         for name, mine in state.signals.items()
     }
     closes = desk.history.closes(SYMBOLS, TARGETS.covariance_lookback + 1)
@@ -320,7 +329,8 @@ def _scaled(targets: TargetsSet, factors: Mapping[str, float], note: str) -> Tar
         targets,
         weights={s: round(w * factors[s], 6) for s, w in targets.weights.items() if round(w * factors[s], 6)},
         by_strategy={
-            name: {s: w * factors.get(s, 1.0) for s, w in mine.items()} for name, mine in targets.by_strategy.items()
+            name: {s: w * factors.get(s, 1.0) for s, w in mine.items()}
+            for name, mine in targets.by_strategy.items()
         },
         notes=(*targets.notes, note),
     )
@@ -337,7 +347,8 @@ def _shrinking(state: State, targets: TargetsSet) -> TargetsSet:
     if state.switch.mode is not Mode.REDUCING:
         return targets
     factors = {
-        symbol: _shrink_factor(weight, held_weight(state, symbol)) for symbol, weight in targets.weights.items()
+        symbol: _shrink_factor(weight, held_weight(state, symbol))
+        for symbol, weight in targets.weights.items()
     }
     return _scaled(targets, factors, "past the soft cap: nothing may be opened or enlarged")
 
@@ -359,7 +370,7 @@ def held_weight(state: State, symbol: str) -> float:
 def _on_quotes(state: State, event: QuotesSeen, now: datetime, desk: Desk) -> Decision:
     if not is_round_due(replace(state, quoted_at=None), now, desk.params):
         return NOTHING
-    plan: Round = planned_round(state, event.quotes, now, desk.limits, _average_volume(state, desk))
+    plan: Round = planned_round(state, event.quotes, now, desk.limits, _tape(state, desk))
     if not plan.orders:
         reached = [TargetsReached(session=state.session)] if state.session else []
         return [*plan.denied, *plan.crossed, *reached], ()
@@ -367,9 +378,13 @@ def _on_quotes(state: State, event: QuotesSeen, now: datetime, desk: Desk) -> De
     return [*plan.denied, *plan.crossed, *formed], [Submit(order) for order in plan.orders]
 
 
-def _average_volume(state: State, desk: Desk) -> dict[str, float | None]:
+def _tape(state: State, desk: Desk) -> Tape:
     volumes = {symbol: desk.history.average_volume(symbol, 20) for symbol in _wanted_symbols(state)}
-    return {s: None if volume is None else volume / desk.tape_share_frac for s, volume in volumes.items()}
+    closes = last_known(desk.history.closes(TRADED, VALUE_AT_RISK.window + 1))
+    return Tape(
+        average_volume={s: None if v is None else v / desk.tape_share_frac for s, v in volumes.items()},
+        returns=closes[1:] / closes[:-1] - 1.0,
+    )
 
 
 def _on_rejected(state: State, event: OrderRejected, now: datetime, desk: Desk) -> Decision:
@@ -447,7 +462,9 @@ def _on_break_accepted(state: State, event: BreakAccepted, now: datetime, desk: 
 
 def _on_broker_lost(state: State, event: BrokerLost, now: datetime, desk: Desk) -> Decision:
     """Stop new orders and cancel what rests; positions stay. OpA acknowledges when it is back."""
-    text = f"The broker is disconnected: {event.reason}. Open orders are cancelled, positions stay as they are."
+    text = (
+        f"The broker is disconnected: {event.reason}. Open orders are cancelled, positions stay as they are."
+    )
     resting = [order for order in state.live_orders if order.broker_order_id]
     return [
         Latched(latch=Latch.DISCONNECTED, reason=event.reason),

@@ -56,14 +56,16 @@ def find_cash_break(ours: Decimal, brokers: Decimal) -> tuple[BreakFound, ...]:
     return (BreakFound(subject="cash", ours=ours, brokers=brokers, detail=detail),)
 
 
-def find_foreign_orders(ours: Collection[str], open_at_broker: Mapping[str, Decimal]) -> tuple[BreakFound, ...]:
+def find_foreign_orders(
+    ours: Collection[str], open_at_broker: Mapping[str, Decimal]
+) -> tuple[BreakFound, ...]:
     """Return a break for every open order at the broker whose client id we never wrote down."""
     return tuple(
         BreakFound(
             subject=order_id,
             ours=NOTHING_HELD,
             brokers=quantity,
-            detail="An open order that this journal does not hold: cancel it at the broker if it is not wanted.",
+            detail="An open order that this journal does not hold: cancel it at the broker if unwanted.",
         )
         for order_id, quantity in sorted(open_at_broker.items())
         if order_id not in ours

@@ -136,7 +136,9 @@ def _with_fill(state: State, before: Order, after: Order) -> State:
     quantity = after.filled_quantity - before.filled_quantity
     if quantity == 0:
         return replace(state, orders={**state.orders, after.client_order_id: after})
-    price = fill_price((before.filled_quantity, before.filled_price), (after.filled_quantity, after.filled_price))
+    price = fill_price(
+        (before.filled_quantity, before.filled_price), (after.filled_quantity, after.filled_price)
+    )
     signed = quantity * after.side.sign
     position = filled(state.positions.get(after.symbol, Position()), signed, price)
     return replace(
@@ -160,17 +162,19 @@ def _shared(
     return result
 
 
-def _known(state: State, client_order_id: str, **news: Any) -> State:
-    order = state.orders.get(client_order_id)
-    if order is None:  # An order that is not ours is a break, found by reconciling; it is no part of our book.
-        return state
+def _known(book: State, client_order_id: str, /, **news: Any) -> State:
+    order = book.orders.get(client_order_id)
+    if (
+        order is None
+    ):  # An order that is not ours is a break, found by reconciling; it is no part of our book.
+        return book
     told = {
         "state": order.state,
         "filled_quantity": order.filled_quantity,
         "filled_price": order.filled_price,
         **news,
     }
-    return _with_fill(state, order, learned(order, **told))
+    return _with_fill(book, order, learned(order, **told))
 
 
 # cell 10 of notebooks/engine/state.ipynb
@@ -313,9 +317,7 @@ CHANGES: Final[dict[type[Event], Change]] = {
     WentLive: lambda s, e: replace(s, is_live=True),
     Stopped: lambda s, e: replace(s, is_live=False),
     SessionOpened: _session_opened,
-    SessionClosed: lambda s, e: replace(
-        s, session=e.session, is_open=False, switch=override_ended(s.switch)
-    ),
+    SessionClosed: lambda s, e: replace(s, session=e.session, is_open=False, switch=override_ended(s.switch)),
     BarsClosed: lambda s, e: replace(
         s, bars_session=e.session, marks={**s.marks, **{k: Decimal(repr(b[3])) for k, b in e.bars.items()}}
     ),

@@ -5,7 +5,7 @@ Only a broker that does not answer is asked again, since it may come back by its
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -110,7 +110,8 @@ def _strategies(rig: Rig) -> str:
     unknown = [name for name in rig.config.strategies.enabled if name not in BY_NAME]
     if unknown:
         raise BootRefused(
-            f"no strategy {unknown[0]} is printed: correct strategies.enabled, which may name {', '.join(BY_NAME)}."
+            f"no strategy {unknown[0]} is printed: correct strategies.enabled; "
+            f"there are {', '.join(BY_NAME)}."
         )
     rig.journal = SqliteJournal(rig.state_dir.journal)
     rig.snapshots = Snapshots(rig.state_dir.snapshots, manifest_sha(rig.manifest))
@@ -180,7 +181,8 @@ def _broker(rig: Rig) -> str:
     pinned = rig.config.broker.account_number
     if pinned and account.number != pinned:
         raise BootRefused(
-            f"this is account {account.number}, and broker.account_number pins {pinned}: use that account's keys."
+            f"this is account {account.number}, and broker.account_number pins {pinned}: "
+            "use that account's keys."
         )
     if account.is_blocked or account.status != "ACTIVE":
         raise BootRefused(
@@ -188,7 +190,7 @@ def _broker(rig: Rig) -> str:
         )
     if not rig.stream.wait_listening(STREAM_S):
         raise BrokerError("the order stream does not listen: orders go out only when both ways are open")
-    rig.is_shorting_enabled = account.is_shorting_enabled
+    rig.kernel.desk = replace(rig.kernel.desk, is_shorting_allowed=account.is_shorting_enabled)
     return f"account {account.number}, equity ${account.equity_usd:,.2f}, stream listening"
 
 
@@ -271,7 +273,8 @@ def _risk(rig: Rig) -> str:
     rig.kernel.take(account_sample(rig.broker, rig.clock), rig.clock.now())
     state, limits = rig.kernel.state, rig.config.limits
     latches = ", ".join(state.switch.latches) or "no latch"
-    return f"{state.switch.mode.value}, {latches}, caps at {limits.soft_cap_frac:.0%} and {limits.hard_cap_frac:.0%}"
+    caps = f"caps at {limits.soft_cap_frac:.0%} and {limits.hard_cap_frac:.0%}"
+    return f"{state.switch.mode.value}, {latches}, {caps}"
 
 
 def _heartbeat(rig: Rig) -> str:

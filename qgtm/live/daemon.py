@@ -113,7 +113,7 @@ class Loop:
             self._take(BrokerFound())
 
     def _compare_when_due(self, now_s: float) -> None:
-        """Read both books after each reconnect and every quarter of an hour; only when nothing is on its way."""
+        """Read both books after each reconnect, and every quarter of an hour when nothing is on its way."""
         rested_s = now_s - self._compared_s
         at = self.rig.clock.now()
         passed_s = (at - self._compared_at).total_seconds() if self._compared_at else RECONCILE_S

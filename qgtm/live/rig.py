@@ -86,7 +86,7 @@ class Rig:
     last_broker_at: datetime | None = None
 
     def connect(self) -> None:
-        """Make the broker's sessions: one for this thread, one a worker; none connects before its first call."""
+        """Make the broker's sessions, one a thread; none connects before its first call."""
         self.calendar = xnys()
         where = endpoints(self.config, self.venue)
         orders, data = CallBudget(self.clock.monotonic), CallBudget(self.clock.monotonic)

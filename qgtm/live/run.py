@@ -15,7 +15,10 @@ from qgtm.live.rig import Rig
 def run(
     config: Config, state_dir: StateDir, environ: Mapping[str, str], say: Callable[[BootStepFinished], None]
 ) -> None:
-    """Boot and run until SIGTERM or SIGINT. Raises QgtmError when the boot is refused or the journal fails."""
+    """Boot and run until SIGTERM or SIGINT.
+
+    Raises QgtmError when the boot is refused or the journal fails.
+    """
     rig = Rig(config, state_dir, environ)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _stop(rig))

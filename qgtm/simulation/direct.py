@@ -78,13 +78,13 @@ class DirectBroker:
         for order in reversed(self.exchange.orders("open" if is_open else "all", self.times.now())):
             if after is not None and order.submitted_at <= after:
                 break
-            recent.append(_order(order))
+            recent.append(broker_order(order))
         return tuple(reversed(recent))
 
     def order(self, client_order_id: str) -> BrokerOrder | None:
         """Return an order by our id."""
         found = self.exchange.order_by_client_id(client_order_id, self.times.now())
-        return None if found is None else _order(found)
+        return None if found is None else broker_order(found)
 
     def submit(self, order: Order) -> Outcome:
         """Send an order."""
@@ -119,7 +119,8 @@ def _request(order: Order) -> OrderRequest:
     )
 
 
-def _order(order: VenueOrder) -> BrokerOrder:
+def broker_order(order: VenueOrder) -> BrokerOrder:
+    """Return an order of the exchange as the broker port states it."""
     return BrokerOrder(
         broker_order_id=order.id,
         client_order_id=order.client_order_id,

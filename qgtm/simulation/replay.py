@@ -6,31 +6,36 @@ Nothing looks past the session being walked, so a longer folder gives the same j
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from qgtm import __version__
 from qgtm.adapters.clock import ManualClock
-from qgtm.core.effects import Effect, Submit
+from qgtm.core.effects import Effect, PollOrders
 from qgtm.core.errors import MarketError
-from qgtm.core.events import Booted, CashMoved, TimePassed, WentLive
+from qgtm.core.events import Booted, CashMoved, Event, TimePassed, WentLive
 from qgtm.core.universe import SYMBOLS
+from qgtm.engine.live_loop import PARAMS as LIVE
 from qgtm.engine.live_loop import Desk
 from qgtm.exchange.core import Exchange
+from qgtm.exchange.event import TradeUpdate
 from qgtm.exchange.market.port import Market, Session
 from qgtm.features.history import History
 from qgtm.live.kernel import Kernel
-from qgtm.live.perform import World, key_of, perform
+from qgtm.live.perform import World, key_of, perform, update_of
 from qgtm.ports import Journal
-from qgtm.simulation.direct import DirectBroker, DirectFeed
+from qgtm.simulation.direct import DirectBroker, DirectFeed, broker_order
 
-MOST_TURNS: Final = (
-    600  # of one session; a session that needs more is cut, and says so by its unfilled orders
-)
-REST: Final = timedelta(seconds=30)  # between two looks at orders that rest
+# A daily bar says what the first and the last trade were and nothing certain of the time between, so orders
+# go out in the first seconds, at the recorded open, and the account is sampled in the last, at the close.
+AT_THE_OPEN: Final = replace(LIVE, settle_s=5, round_every_s=5)
+LAST_LOOK: Final = timedelta(seconds=10)
+SAMPLES: Final = 3  # that must agree before a peak or a fall counts
 AFTER_CLOSE: Final = timedelta(minutes=5)
+FIRST_LOOK: Final = timedelta(seconds=1)
+LONGEST_LOOK: Final = timedelta(minutes=5)
 
 Progress = Callable[[date], None]
 
@@ -53,13 +58,15 @@ class Replay:
     exchange: Exchange = field(init=False)
     clock: ManualClock = field(init=False)
     _wanted: list[Effect] = field(init=False, default_factory=list)
+    _heard: list[TradeUpdate] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         first = next(iter(self.market.sessions(self.start, self.start + timedelta(days=14))), None)
         if first is None:
             raise MarketError(f"there is no session within two weeks of {self.start}; choose another --from")
         begin = first.open_at - timedelta(hours=1)
-        self.clock = ManualClock(begin)
+        self.desk = replace(self.desk, params=AT_THE_OPEN)
+        self.clock = ManualClock(begin, speed=0.0)
         self.exchange = Exchange(self.market, start=begin, seed=self.seed, cash=self.cash_usd)
         feed = DirectFeed(self.market, self.clock)
         broker = DirectBroker(self.exchange, self.market, self.clock)
@@ -95,57 +102,71 @@ class Replay:
 
     def walk(self, session: Session) -> None:
         """Live through one session, from its open to the views after its close."""
-        self._move_to(session.open_at)
+        self._at(session.open_at)
+        self._book_flows(session.day)
         self._turn(session)
-        self._move_to(session.open_at + timedelta(seconds=self.desk.params.settle_s))
-        for _ in range(MOST_TURNS):
+        self._at(session.open_at + timedelta(seconds=self.desk.params.settle_s))
+        self._trade(session)
+        self._at(session.close_at - LAST_LOOK)
+        for _ in range(SAMPLES):
+            self.clock.wait(self.desk.params.sample_every_s)  # process time passes, venue time is held
             self._turn(session)
-            pause = self._pause(session)
-            if pause is None:
-                break
-            self._move_to(self.clock.now() + pause)
-        self._move_to(session.close_at)
-        self._turn(session)
-        self._move_to(session.close_at + AFTER_CLOSE)
+        self._at(session.close_at + AFTER_CLOSE)
         self._turn(session)
 
-    def _pause(self, session: Session) -> timedelta | None:
-        """Return how long to wait before the next turn, None when the session holds no more work."""
-        state, now = self.kernel.state, self.clock.now()
-        if now >= session.close_at - REST:
-            return None
-        if state.live_orders:
-            soon = max(self.exchange.next_at - now, timedelta(seconds=1))
-            return min(soon, REST)
-        is_over = now > session.close_at - timedelta(seconds=self.desk.params.last_call_s)
-        return None if not state.is_pending or is_over else timedelta(seconds=self.desk.params.round_every_s)
+    def _trade(self, session: Session) -> None:
+        """Turn until the targets are reached or no order may go out; look ever less often at what rests."""
+        last_call = session.close_at - timedelta(seconds=self.desk.params.last_call_s)
+        pause = FIRST_LOOK
+        while self.clock.now() < last_call:
+            self.clock.wait(self.desk.params.sample_every_s)
+            self._turn(session)
+            state = self.kernel.state
+            if state.live_orders:
+                self._at(min(self.clock.now() + pause, last_call))
+                pause = min(pause * 4, LONGEST_LOOK)
+            elif state.is_pending:
+                pause = FIRST_LOOK
+                self._at(self.clock.now() + timedelta(seconds=self.desk.params.round_every_s))
+            else:
+                return
 
-    def _move_to(self, at: datetime) -> None:
-        self.clock.wait((at - self.clock.now()).total_seconds())
-        self.exchange.advance(self.clock.now())
+    def _book_flows(self, day: date) -> None:
+        for flow in self._world.broker.cash_flows(day):
+            self.kernel.take(flow, self.clock.now())
+
+    def _at(self, at: datetime) -> None:
+        self.clock.set_now(at)
+        self._heard += self.exchange.advance(at)
 
     def _turn(self, session: Session) -> None:
         now = self.clock.now()
+        is_open = session.open_at <= now < session.close_at
         passed = TimePassed(
             session=session.day,
             open_at=session.open_at,
             close_at=session.close_at,
-            is_open=session.open_at <= now < session.close_at,
+            is_open=is_open,
             monotonic_s=self.clock.monotonic(),
         )
-        before = self.kernel.state
+        state = self.kernel.state
+        if is_open != state.is_open or (is_open and state.session != session.day):
+            self.kernel.take(passed, now)  # the session opens or closes; what that asks for comes next
         self.kernel.take(passed, now)
-        if self.kernel.state is not before:  # the session opened or closed: look again at what that asks for
-            self.kernel.take(passed, now)
         self._work()
 
     def _work(self) -> None:
         """Perform what is wanted, and what that leads to, until nothing is."""
         while self._wanted:
-            effects = list({key_of(effect): effect for effect in self._wanted}.values())
+            effects = {key_of(effect): effect for effect in self._wanted}
             self._wanted.clear()
-            for effect in effects:
-                for event in perform(effect, self._world):
+            for effect in effects.values():
+                events = self._news() if isinstance(effect, PollOrders) else perform(effect, self._world)
+                for event in events:
                     self.kernel.take(event, self.clock.now())
-            if any(isinstance(effect, Submit) for effect in effects):
-                self.exchange.advance(self.clock.now())
+
+    def _news(self) -> list[Event]:
+        """Return what the exchange said of orders since the last look, the latest word of each."""
+        latest = {update.order.client_order_id: update.order for update in self._heard}
+        self._heard.clear()
+        return [update_of(broker_order(order)) for order in latest.values()]

@@ -5,11 +5,11 @@ purse is worth changes only by prices and its own fills, so the changes over any
 account's, and what no strategy owns is the residual's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from qgtm.core.events import (
     AccountSampled,
@@ -220,7 +220,7 @@ class Ledger:
         )
 
 
-_DEEDS: Final = {
+_DEEDS: Final[dict[type[Event], Callable[[Ledger, Any, datetime], None]]] = {
     SessionOpened: Ledger._opened,
     IntentFormed: Ledger._formed,
     OrderUpdated: Ledger._updated,

@@ -1,0 +1,120 @@
+"""`qgtm replay`: recorded bars through the same step, risk and exchange core as live."""
+
+import dataclasses
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from qgtm.adapters.journal import MemoryJournal, SqliteJournal
+from qgtm.cli.options import AsJson, ConfigPath, configured, say_json
+from qgtm.config import Config
+from qgtm.core.errors import ConfigError, MarketError
+from qgtm.core.universe import SYMBOLS
+from qgtm.engine.live_loop import Desk
+from qgtm.exchange.market.recorded import RecordedMarket
+from qgtm.features.history import History
+from qgtm.simulation.replay import Replay
+from qgtm.simulation.summary import ReplaySummary, summary
+from qgtm.strategies import BY_NAME
+
+Bars = Annotated[Path, typer.Option("--bars", help="A folder of CSV or Parquet files, one a symbol.")]
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+Cash = Annotated[int | None, typer.Option("--cash", help="Dollars to begin with; else the config's.", min=1)]
+Seed = Annotated[int, typer.Option("--seed", help="Of the path within each day and of partial fills.")]
+Keep = Annotated[
+    Path | None, typer.Option("--journal", help="Keep the journal in this new file; else in memory.")
+]
+Names = Annotated[
+    list[str] | None, typer.Option("--strategy", help="Only these strategies; else the config's.")
+]
+
+
+def command(
+    bars: Bars,
+    from_: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="First session that trades; earlier ones warm up."),
+    ] = None,
+    to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")] = None,
+    strategy: Names = None,
+    cash: Cash = None,
+    seed: Seed = 7,
+    journal: Keep = None,
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Trade recorded prices from end to end, and print what came of it: the same input gives the same head."""
+    loaded, _ = configured(config)
+    market = RecordedMarket(bars, seed)
+    first = from_.date() if from_ else market.first
+    last = min(to.date(), market.last) if to else market.last
+    sessions = market.sessions(market.first, last)
+    traded = [session for session in sessions if session.day >= first]
+    if not traded:
+        raise MarketError(
+            f"no session from {first} to {last}: {bars} has {market.first} to {market.last}; move --from or --to."
+        )
+    start_usd = Decimal(cash) if cash else loaded.fund.starting_cash_usd
+    kept = _journal(journal)
+    history = History(SYMBOLS)
+    replay = Replay(market, _desk(loaded, history, strategy), history, kept, traded[0].day, seed, start_usd)
+    replay.warm_up([session for session in sessions if session.day < first])
+    replay.begin()
+    with Progress(console=Console(stderr=True), transient=True, disable=as_json) as progress:
+        for session in progress.track(traded, description="sessions"):
+            replay.walk(session)
+    result = summary(kept, start_usd)
+    if as_json:
+        say_json(dataclasses.asdict(result))
+    else:
+        _show(market, result)
+
+
+def _journal(path: Path | None) -> MemoryJournal | SqliteJournal:
+    if path is None:
+        return MemoryJournal()
+    if path.exists():
+        raise ConfigError(f"{path} exists: name a new file, so that no journal is mixed with another.")
+    return SqliteJournal(path)
+
+
+def _desk(config: Config, history: History, names: list[str] | None) -> Desk:
+    wanted = names or list(config.strategies.enabled)
+    if unknown := [name for name in wanted if name not in BY_NAME]:
+        raise ConfigError(f"there is no strategy {unknown[0]}: there are {', '.join(BY_NAME)}.")
+    return Desk(
+        limits=config.limits,
+        strategies=tuple(BY_NAME[name] for name in wanted),
+        history=history,
+        tape_share_frac=float(config.feeds.ohlcv.tape_share_frac),
+    )
+
+
+def _show(market: RecordedMarket, result: ReplaySummary) -> None:
+    console = Console(highlight=False)
+    thin = [found for found in market.report() if found.missing or found.zero_volume]
+    if thin:
+        names = ", ".join(f"{found.symbol} {found.missing}" for found in thin)
+        console.print(f"Sessions without a bar, left as holes: {names}\n", style="yellow")
+    table = Table(show_header=False, box=None)
+    for name, value in dataclasses.asdict(result).items():
+        table.add_row(name, _text(name, value))
+    console.print(table)
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{count} {check}" for check, count in value.items()) or "none"
+    if value is None:
+        return "not known"
+    if name.endswith("_frac"):
+        return f"{value:.2%}"
+    if name.endswith("_usd"):
+        return f"${value:,.2f}"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
