@@ -117,7 +117,7 @@ def words_for(facts: Facts) -> dict[str, str]:
         "rejected": _count(facts.rejected_today, "order"),
         "doubt": facts.equity_doubt or "",
         "notices": " ".join(facts.notices),
-        "call": "Call OpA now.",
+        "call": "Call OpA now; if nobody answers, you need not do anything else.",
         "text": "Text OpA; call if there is no answer in 2 hours.",
         "wait": "Nothing to do now; tell OpA if it is still yellow tomorrow morning.",
     }
@@ -271,12 +271,8 @@ ALL_WELL: Final = "All is well. Nothing to do; look again tomorrow."
 def health(facts: Facts) -> Health:
     """Return the dot, its sentence and all lines that hold. Raises nothing."""
     words = words_for(facts)
-    told = [
-        (dot, line.text.format_map(words))
-        for dot, lines in TABLE.items()
-        for line in lines
-        if line.holds(facts)
-    ] or [(Dot.GREEN, ALL_WELL)]
+    holding = [(dot, line) for dot, lines in TABLE.items() for line in lines if line.holds(facts)]
+    told = [(dot, line.text.format_map(words)) for dot, line in holding] or [(Dot.GREEN, ALL_WELL)]
     dot, sentence = told[0]
     return Health(dot, sentence, tuple(text for _, text in told))
 
