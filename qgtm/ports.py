@@ -112,10 +112,11 @@ class Feed(Protocol):
 
 
 class Store(Protocol):
-    """The local copy of the bars."""
+    """The local copy of the bars; a session that is appended again is a correction."""
 
     def load(self) -> tuple[BarSet, ...]: ...
-    def append(self, bars: BarSet) -> None: ...
+    def append(self, *sets: BarSet) -> None: ...
+    def last_session(self) -> date | None: ...
 
 
 class Journal(Protocol):
