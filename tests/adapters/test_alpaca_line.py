@@ -8,10 +8,15 @@ from qgtm.adapters.alpaca_line import Line, NoAnswer
 from tests.adapters.alpaca_venue import Talk, drip, hang, reply, serving
 
 
+def calls() -> int:
+    """Return how many threads of lines there are, other tests' included."""
+    return sum(thread.name == "alpaca-call" for thread in threading.enumerate())
+
+
 def settled(count: int) -> bool:
     """Wait a little for given-up threads to end."""
     for _ in range(100):
-        if sum(thread.name == "alpaca-call" for thread in threading.enumerate()) <= count:
+        if calls() <= count:
             return True
         time.sleep(0.02)
     return False
@@ -19,7 +24,7 @@ def settled(count: int) -> bool:
 
 @pytest.mark.parametrize("fault", [hang, drip])
 def test_a_call_that_hangs_or_drips_ends_at_its_limit_and_leaves_no_thread(fault: object) -> None:
-    before = sum(thread.name == "alpaca-call" for thread in threading.enumerate())
+    before = calls()
     with serving(fault) as venue:  # type: ignore[arg-type]
         line = Line(whole_s=0.6)
         began = time.monotonic()
@@ -41,7 +46,7 @@ def test_a_line_that_was_cut_serves_the_next_call() -> None:
 def test_a_call_that_was_given_up_before_it_connected_is_never_sent_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = threading.Event()
+    found, before = threading.Event(), calls()
     slow = socket.getaddrinfo
 
     def lookup(*args: object, **kwargs: object) -> object:
@@ -54,12 +59,12 @@ def test_a_call_that_was_given_up_before_it_connected_is_never_sent_later(
         with pytest.raises(NoAnswer):
             line.ask("POST", venue.url, {"json": {"symbol": "GLD"}})
         found.set()  # the name is found now, and the thread goes on
-        assert settled(0)
+        assert settled(before)
         assert venue.asked == []
 
 
 def test_calls_are_refused_while_too_many_given_up_ones_still_hang(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = threading.Event()
+    found, before = threading.Event(), calls()
 
     def lookup(*_args: object, **_kwargs: object) -> object:
         found.wait(10)
@@ -74,7 +79,7 @@ def test_calls_are_refused_while_too_many_given_up_ones_still_hang(monkeypatch: 
         line.ask("GET", "http://127.0.0.1:9", {})
     assert refused.value.is_held_back
     found.set()
-    assert settled(0)
+    assert settled(before)
 
 
 def test_one_connection_serves_many_calls() -> None:
