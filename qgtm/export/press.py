@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from qgtm.core.errors import ExportError
 from qgtm.adapters.manifest import (
     FILE_NAME,
     SECTIONS,
@@ -23,6 +22,7 @@ from qgtm.adapters.manifest import (
     manifest_text,
     sha256_of,
 )
+from qgtm.core.errors import ExportError
 from qgtm.export.notebook import Notebook, Refusal, read_notebook, refusal
 from qgtm.export.printing import Print, imported_prints, print_notebook
 from qgtm.export.rules import find_refusals
@@ -220,17 +220,18 @@ def _text_at(path: Path) -> str | None:
 
 
 def _replace_all(root: Path, texts: Mapping[str, str]) -> None:
-    waiting: list[tuple[Path, Path]] = []
+    fresh = {root / path: (root / path).with_name(f".{Path(path).name}.new") for path in texts}
     try:
-        for relative, text in texts.items():
-            target = root / relative
-            waiting.append((target.with_name(f".{target.name}.new"), target))
-            waiting[-1][0].write_bytes(text.encode())
-        for fresh, target in waiting:
-            fresh.replace(target)
+        for path, text in texts.items():
+            fresh[root / path].write_bytes(text.encode())
+        for target, written in fresh.items():
+            written.replace(target)
+    except OSError as error:
+        cure = "Make room or correct the rights, then run `make export` again"
+        raise ExportError(f"{error.filename} cannot be written ({error.strerror}). {cure}.") from error
     finally:
-        for fresh, _ in waiting:
-            fresh.unlink(missing_ok=True)
+        for written in fresh.values():
+            written.unlink(missing_ok=True)
 
 
 def find_differences(root: Path, plan: Plan) -> tuple[Difference, ...]:

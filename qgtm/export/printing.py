@@ -5,8 +5,8 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
-from qgtm.export.knob import Knob
 from qgtm.adapters.manifest import PRINT_MARK, CellHash, Entry, sha256_of
+from qgtm.export.knob import Knob
 from qgtm.export.notebook import Notebook
 from qgtm.export.params import with_literals
 from qgtm.export.rules import knobs_of, title_of
@@ -69,14 +69,13 @@ def _header(notebook: Notebook) -> str:
 
 
 def _docstring(notebook: Notebook) -> str:
-    title, sentence = title_of(notebook) or ("", "")
-    paragraphs = [
-        _ended(title),
-        "",
-        *textwrap.wrap(_ended(sentence), DOCSTRING_WIDTH, break_long_words=False),
-    ]
-    text = "\n".join(paragraphs).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return f'"""{text}\n"""'
+    title, sentence = (_escaped(text) for text in title_of(notebook) or ("", ""))
+    wrapped = textwrap.wrap(_ended(sentence), DOCSTRING_WIDTH, break_long_words=False)
+    return "\n".join([f'"""{_ended(title)}', "", *wrapped, '"""'])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 
 def _ended(sentence: str) -> str:

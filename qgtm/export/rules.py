@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from qgtm.export.knob import Knob, find_knobs
-from qgtm.adapters.manifest import SECTIONS
 from qgtm.export.notebook import TAGS, Cell, Notebook, Refusal
 from qgtm.export.params import check_params
 from qgtm.export.purity import find_impurities
@@ -255,8 +254,3 @@ OF_CODE: tuple[Rule, ...] = (
     _keeps_its_contract,
     _says_its_name,
 )
-
-
-def is_printed_section(section: str) -> bool:
-    """Tell whether the notebooks of a folder are printed; those of reviews and scratch are not."""
-    return section in SECTIONS
