@@ -49,7 +49,7 @@ def command(
     config: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Trade recorded prices from end to end, and print what came of it: the same input gives the same head."""
+    """Trade recorded prices from end to end and print what came of it; same input, same head."""
     loaded, _ = configured(config)
     market = RecordedMarket(bars, seed)
     first = from_.date() if from_ else market.first
@@ -58,7 +58,8 @@ def command(
     traded = [session for session in sessions if session.day >= first]
     if not traded:
         raise MarketError(
-            f"no session from {first} to {last}: {bars} has {market.first} to {market.last}; move --from or --to."
+            f"no session from {first} to {last}: {bars} has {market.first} to {market.last}; "
+            "move --from or --to."
         )
     start_usd = Decimal(cash) if cash else loaded.fund.starting_cash_usd
     kept = _journal(journal)
@@ -103,6 +104,8 @@ def _show(market: RecordedMarket, result: ReplaySummary) -> None:
         names = ", ".join(f"{found.symbol} {found.missing}" for found in thin)
         console.print(f"Sessions without a bar, left as holes: {names}\n", style="yellow")
     table = Table(show_header=False, box=None)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in dataclasses.asdict(result).items():
         table.add_row(name, _text(name, value))
     console.print(table)
