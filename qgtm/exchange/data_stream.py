@@ -10,7 +10,7 @@ import msgpack
 
 from qgtm.exchange.desk import Desk, Halt
 from qgtm.exchange.hours import new_york
-from qgtm.exchange.market.port import MarketBar
+from qgtm.exchange.market.port import MarketBar, Quote
 from qgtm.exchange.text import rfc3339
 from qgtm.exchange.wire import Keys
 from qgtm.exchange.wire_data import bar_json, quote_json, trade_json
@@ -130,6 +130,7 @@ class DataFeed:
         self._desk = desk
         self._since = since
         self._halted: dict[str, Halt] = {}
+        self._touched: dict[tuple[str, str], Quote] = {}
 
     def due(self, session: DataSession, now: datetime) -> Frame:
         """Return the messages for the time since the last call; after a jump only the latest minutes."""
@@ -138,7 +139,7 @@ class DataFeed:
         if now > since:
             frame += self._bars(session, since, now)
             frame += self._daily(session, since, now)
-            frame += self._touch(session, since, now)
+            frame += self._touch(session, now)
         return frame
 
     def _bars(self, session: DataSession, since: datetime, now: datetime) -> Iterator[dict[str, Any]]:
@@ -163,14 +164,15 @@ class DataFeed:
                         frame.append(_bar("d", symbol, bar, new_york(hours.day, 0)))
         return frame
 
-    def _touch(self, session: DataSession, since: datetime, now: datetime) -> Frame:
+    def _touch(self, session: DataSession, now: datetime) -> Frame:
         if self._desk.prices.calendar.phase(now) != "regular":
             return []
         frame: Frame = []
         for channel, kind in (("quotes", "q"), ("trades", "t")):
             for symbol in session.wanted(channel):
                 quote = self._desk.prices.quote(symbol, now)
-                if quote is not None and quote != self._desk.prices.quote(symbol, since):
+                if quote is not None and quote != self._touched.get((kind, symbol)):
+                    self._touched[kind, symbol] = quote
                     body = quote_json(quote, now) if kind == "q" else trade_json(quote, now)
                     frame.append({"T": kind, "S": symbol, **body, "t": now})
         return frame

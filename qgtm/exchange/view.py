@@ -76,7 +76,7 @@ class Views:
         )
 
     def _intraday(self, symbol: str, lot: Lot, price: Decimal, lastday: Decimal) -> Decimal:
-        """Return what the position gained today: shares kept over night since the close, others since entry."""
+        """Return today's gain: of shares kept over night since the close, of others since their entry."""
         gain = lot.qty * price - lot.cost
         close = self._desk.ledger.closes[-1] if self._desk.ledger.closes else None
         before = ZERO if close is None else close.lots.get(symbol, ZERO)

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, cast
 
 from qgtm.exchange.bar_query import BarQuery, Timeframe, Unit, bars_of
+from qgtm.exchange.draw import id_in
 from qgtm.exchange.hours import NEW_YORK, Hours
 from qgtm.exchange.market.port import CorporateAction, MarketBar, Quote
 from qgtm.exchange.text import day, moment, rfc3339, seconds, symbols, whole
@@ -227,15 +228,16 @@ def corporate_actions(call: Call) -> Response:
     for action in call.exchange.desk.prices.actions(start, end):
         if wanted and action.symbol not in wanted:
             continue
-        for kind, row in _action_rows(action):
+        for kind, row in _action_rows(action, call):
             if kinds == [""] or kind.removesuffix("s") in kinds:
                 found.setdefault(kind, []).append(row)
     return Response(200, {"corporate_actions": found, "next_page_token": None})
 
 
-def _action_rows(action: CorporateAction) -> list[tuple[str, dict[str, Any]]]:
+def _action_rows(action: CorporateAction, call: Call) -> list[tuple[str, dict[str, Any]]]:
     ex_day = action.ex_day.isoformat()
-    shared = {"symbol": action.symbol, "process_date": ex_day, "ex_date": ex_day}
+    own_id = id_in(call.exchange.desk.space, f"corporate action {action.symbol} {ex_day}")
+    shared = {"id": own_id, "symbol": action.symbol, "process_date": ex_day, "ex_date": ex_day}
     rows: list[tuple[str, dict[str, Any]]] = []
     if action.cash_usd is not None:
         own = {"rate": float(action.cash_usd), "special": False, "foreign": False, "cusip": ""}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import tests.exchange.sockets  # noqa: F401  (imports alpaca-py with its one deprecation silenced)
 from qgtm.exchange.core import Exchange
 from qgtm.exchange.setting import Habits
 from tests.exchange.tiny import MINUTE, OPEN, Bench, TinyMarket

@@ -69,11 +69,6 @@ def test_draws_are_even_and_do_not_depend_on_the_process() -> None:
     draws = [uniform(7, n, 1) for n in range(4000)]
     assert 0.08 < sum(draw < 0.1 for draw in draws) / len(draws) < 0.12
     code = "from qgtm.exchange.draw import uniform; print(uniform(7, 3, 1))"
-    out = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PYTHONHASHSEED": "3", "PYTHONPATH": "."},
-    )
+    env = {"PYTHONHASHSEED": "3", "PYTHONPATH": "."}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     assert float(out.stdout) == draws[3]

@@ -13,6 +13,7 @@ from qgtm.exchange.order import Order, OrderRequest
 
 MINUTE = timedelta(minutes=1)
 D = Decimal
+HUNDRED = D(100)
 
 
 @dataclass
@@ -24,7 +25,7 @@ class TinyMarket:
     """
 
     names: tuple[str, ...] = ("GLD", "SLV", "GDX")
-    price: Decimal = D(100)
+    price: Decimal = HUNDRED
     size: int = 1000
     path: dict[tuple[str, datetime], tuple[Decimal, Decimal, Decimal, Decimal]] = field(default_factory=dict)
     volume: int = 100_000
