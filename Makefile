@@ -28,7 +28,7 @@ run: $(STAMP)  ## start the platform on the embedded paper exchange; Ctrl-C stop
 	@$(BIN)/qgtm up $(ARGS)
 
 test: check  ## check, then every test
-	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/architecture $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal --ignore=tests/architecture $(ARGS)
 
 export: $(STAMP)  ## print the notebooks into qgtm/
 	$(BIN)/qgtm export $(ARGS)
