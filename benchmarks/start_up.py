@@ -42,7 +42,7 @@ def probe(modules: str) -> tuple[float, float, int]:
 
 
 def measure(rounds: int) -> dict[str, dict[str, float]]:
-    """Return the least of each part: a busy machine only adds. The first round, which compiles, is dropped."""
+    """Return the least of each part: a busy machine only adds. The first round compiles and is dropped."""
     runs: dict[str, list[tuple[float, float, int]]] = {part: [] for part in PARTS}
     for _ in range(rounds + 1):  # the parts take turns, so that a busy moment hits all of them
         for part, modules in PARTS.items():
