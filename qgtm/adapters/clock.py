@@ -56,6 +56,8 @@ class Anchor:
 def anchor_from_text(text: str) -> Anchor:
     """Return the anchor that `text` holds. Raises `ValueError` or `KeyError` for anything else."""
     body = json.loads(text)
+    if not isinstance(body, dict):
+        raise ValueError("it holds no JSON object")
     return Anchor(
         venue_at=datetime.fromisoformat(body["venue_at"]).astimezone(UTC),
         monotonic_at=float(body["monotonic_at"]),

@@ -1,0 +1,179 @@
+"""Starting, stopping and resuming the exchange as a process: kill -9, ports, folders, options."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal as D
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from qgtm.adapters.clock import SystemClock
+from qgtm.cli.exchange import exchange as command
+from qgtm.core.errors import ConfigError, JournalLocked, QgtmError
+from qgtm.exchange.market.synthetic import SyntheticMarket
+from qgtm.exchange.order import Order, OrderRequest
+from qgtm.exchange.run import Options, bound, first_moment, market_of, opened, serve
+from qgtm.exchange.state import state_hash
+
+KEYS = {"APCA-API-KEY-ID": "k", "APCA-API-SECRET-KEY": "s"}
+CODE = "import sys; from qgtm.cli import main; main(['exchange', *sys.argv[1:]])"
+
+
+@contextmanager
+def process(repo: Path, state: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run `qgtm exchange` on a free port and give its process and address."""
+    arguments = [sys.executable, "-c", CODE, "--port", "0", "--state", str(state), *options]
+    env = {**os.environ, "PYTHONPATH": str(repo)}
+    child = subprocess.Popen(arguments, cwd=repo, stderr=subprocess.PIPE, text=True, env=env)
+    try:
+        assert child.stderr is not None
+        line = child.stderr.readline()
+        assert "paper exchange on http" in line, line + child.stderr.read()
+        yield child, line.split()[3].rstrip(",")
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.wait(10)
+        assert child.stderr is not None
+        child.stderr.close()
+
+
+def call(method: str, url: str, **body: Any) -> Any:
+    with requests.request(method, url, json=body or None, headers=KEYS, timeout=5) as answer:
+        assert answer.status_code < 300, answer.text
+        return answer.json() if answer.content else None
+
+
+def buy(url: str, client_order_id: str) -> Any:
+    body = {"symbol": "GLD", "qty": "5", "side": "buy", "type": "market", "time_in_force": "day"}
+    return call("POST", f"{url}/v2/orders", client_order_id=client_order_id, **body)
+
+
+def test_exchange_resumes_after_kill_9_with_orders_positions_and_venue_time(
+    repo: Path, tmp_path: Path
+) -> None:
+    with process(repo, tmp_path, "--speed", "0", "--start", "2019-06-12") as (child, url):
+        call("POST", f"{url}/control/advance", to="open")
+        buy(url, "before")
+        call("POST", f"{url}/control/advance", seconds=60)
+        buy(url, "at the very end")
+        shown = call("GET", f"{url}/control/state")
+        child.kill()
+        child.wait(10)
+    with process(repo, tmp_path, "--speed", "0") as (child, url):
+        after = call("GET", f"{url}/control/state")
+        assert after["hash"] == shown["hash"]
+        assert after["venue"]["venue_now"] == shown["venue"]["venue_now"]
+        assert call("GET", f"{url}/v2/positions/GLD")["qty"] == "5"
+        call("POST", f"{url}/control/advance", seconds=60)
+        assert call("GET", f"{url}/v2/positions/GLD")["qty"] == "10"
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(10) == 0
+    with process(repo, tmp_path, "--speed", "0", "--fresh") as (_, url):
+        assert call("GET", f"{url}/v2/orders?status=all") == []
+
+
+def test_accelerated_venue_time_goes_on_through_a_restart(repo: Path, tmp_path: Path) -> None:
+    with process(repo, tmp_path, "--start", "2019-06-12") as (_, url):
+        time.sleep(0.5)
+        before = call("GET", f"{url}/v2/clock")["timestamp"]
+        anchor = json.loads((tmp_path / "venue.json").read_text())
+        assert (anchor["speed"], anchor["mode"]) == (390.0, "accelerated")
+    with process(repo, tmp_path) as (_, url):
+        after = call("GET", f"{url}/v2/clock")["timestamp"]
+    assert before < after < "2019-06-12T16:06"
+
+
+def options(state: Path, **more: Any) -> Options:
+    return Options(**{"state": state, "speed": 0.0, "start": date(2019, 6, 12), **more})
+
+
+def test_state_survives_a_reopening_to_the_digit(tmp_path: Path) -> None:
+    station = opened(options(tmp_path), SystemClock())
+    exchange = station.exchange
+    for n in range(4):
+        answer = exchange.submit(OrderRequest(symbol="GLD", side="buy", qty=D(n + 1)), exchange.now)
+        assert isinstance(answer, Order)
+    exchange.advance(exchange.next_at)
+    exchange.deposit(D("12.34"), exchange.now)
+    expected = state_hash(exchange)
+    station.close()
+    again = opened(options(tmp_path), SystemClock())
+    assert state_hash(again.exchange) == expected
+    again.close()
+
+
+def test_port_in_use_names_the_next_step(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"port {port} .* is in use.*--port"):
+            serve(options(tmp_path, port=port))
+
+
+def test_second_exchange_on_one_folder_is_refused(repo: Path, tmp_path: Path) -> None:
+    with (
+        process(repo, tmp_path, "--speed", "0") as (child, _),
+        pytest.raises(JournalLocked, match=str(child.pid)),
+    ):
+        serve(options(tmp_path, port=0))
+
+
+def test_folder_that_cannot_be_written_names_the_next_step(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "state"
+    in_the_way.write_text("a file")
+    with pytest.raises(QgtmError, match="Next:"):
+        serve(options(in_the_way, port=0))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"market": "recorded"}, "--bars DIR"),
+        ({"bars": Path("x")}, "--market recorded"),
+        ({"market": "real"}, "synthetic or recorded"),
+        ({"market": "recorded", "bars": Path("nowhere")}, "nowhere"),
+    ],
+)
+def test_market_that_cannot_be_made_is_refused_in_words(
+    tmp_path: Path, more: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(QgtmError, match=words):
+        market_of(options(tmp_path, **more))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"start": "soon"}, "--start"),
+        ({"cash": "much"}, "--cash"),
+        ({"cash": "-1"}, "--cash"),
+        ({"speed": -1.0}, "--speed"),
+    ],
+)
+def test_option_that_makes_no_sense_is_refused_in_words(
+    tmp_path: Path, arguments: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        command(state=tmp_path, **arguments)
+
+
+def test_first_moment_is_five_minutes_before_a_session() -> None:
+    market = SyntheticMarket(7)
+    assert first_moment(market, date(2024, 3, 9)) == datetime(2024, 3, 11, 13, 25, tzinfo=UTC)
+
+
+def test_bound_socket_listens_on_loopback_only() -> None:
+    with bound("127.0.0.1", 0) as listening:
+        assert listening.getsockname()[0] == "127.0.0.1"
