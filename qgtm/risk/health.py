@@ -6,6 +6,7 @@ The colour of the dot, and the sentence under it: a table from facts to words th
 """
 
 # cell 5 of notebooks/risk/health.ipynb
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,7 +16,6 @@ from qgtm.core.mode import Dot, Latch, Mode
 from qgtm.core.money import exact
 
 
-# cell 6 of notebooks/risk/health.ipynb
 @dataclass(frozen=True)
 class Params:
     """Name the knobs of this notebook; `PARAMS` holds their values."""
@@ -64,7 +64,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Hold the dot, its sentence, and every line that holds, worst first (the sentence among them)."""
+    """Hold the dot, its sentence, and every line that holds: worst first, the sentence among them."""
 
     dot: Dot
     sentence: str
@@ -80,32 +80,39 @@ class Line:
     text: str
 
 
-# cell 8 of notebooks/risk/health.ipynb
+# cell 7 of notebooks/risk/health.ipynb
 def still_open(facts: Facts) -> str:
     """Return what is still on, in words: never that nothing is at risk when it is not known."""
-    if not facts.open_positions:
-        return "It is not known what is open." if facts.open_positions is None else "No position is open."
-    worth = "" if facts.notional_usd is None else f" worth ${facts.notional_usd:,.0f}"
-    return f"Still open and moving with the market: {_count(facts.open_positions, 'position')}{worth}."
+    number, worth_usd = facts.open_positions, facts.notional_usd
+    if not number:
+        return "It is not known what is open." if number is None else "No position is open."
+    worth = "" if worth_usd is None else f" worth ${worth_usd:,.0f}"
+    return f"Still open and moving with the market: {_count(number, 'position')}{worth}."
 
 
 def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _percent(fraction: Decimal | None) -> str:
     return "an unknown part" if fraction is None else f"{100 * fraction:.1f}%"
 
 
+def _fall(facts: Facts) -> Decimal | None:
+    fall = facts.drawdown_frac
+    return fall if fall is not None and fall.is_finite() else None
+
+
 def _silence(age_s: float | None) -> str:
-    return "" if age_s is None else f" for {_count(round(age_s / 60), 'minute')}"
+    is_known = age_s is not None and math.isfinite(age_s)
+    return f" for {_count(round(age_s / 60), 'minute')}" if age_s is not None and is_known else ""
 
 
 def words_for(facts: Facts) -> dict[str, str]:
     """Return the words that the table's texts name in braces."""
     return {
         "open": still_open(facts),
-        "fall": _percent(facts.drawdown_frac),
+        "fall": _percent(_fall(facts)),
         "cap": _percent(facts.soft_cap_frac),
         "silence": _silence(facts.heartbeat_age_s),
         "journal": facts.journal_problem or "",
@@ -130,16 +137,17 @@ def is_silent(facts: Facts) -> bool:
 
 def is_past_cap(facts: Facts) -> bool:
     """Return whether the fall from the peak has reached the soft cap."""
-    return facts.drawdown_frac is not None and facts.drawdown_frac >= facts.soft_cap_frac
+    fall = _fall(facts)
+    return fall is not None and fall >= facts.soft_cap_frac
 
 
 def is_near_cap(facts: Facts) -> bool:
     """Return whether the fall is past the knob's share of the soft cap, and not past the cap."""
-    near = exact(PARAMS.near_share) * facts.soft_cap_frac
-    return facts.drawdown_frac is not None and near < facts.drawdown_frac < facts.soft_cap_frac
+    fall, near = _fall(facts), exact(PARAMS.near_share) * facts.soft_cap_frac
+    return fall is not None and near < fall < facts.soft_cap_frac
 
 
-# cell 10 of notebooks/risk/health.ipynb
+# cell 9 of notebooks/risk/health.ipynb
 RED: Final = (
     Line(
         "halted_hard",
@@ -150,8 +158,7 @@ RED: Final = (
     Line(
         "halted_dead_man",
         lambda facts: facts.mode is Mode.HALTED_DEAD_MAN,
-        "The system went silent, so the watchdog closes everything. {open} {call} "
-        "OpA must restart and check before it trades again.",
+        "The system went silent, so the watchdog closes everything. {open} {call} OpA must restart it.",
     ),
     Line(
         "silent",
@@ -197,7 +204,7 @@ RED: Final = (
 )
 
 
-# cell 12 of notebooks/risk/health.ipynb
+# cell 11 of notebooks/risk/health.ipynb
 ORANGE: Final = (
     Line(
         "reducing",
@@ -220,9 +227,6 @@ ORANGE: Final = (
         "Switched off: {disabled}. What they hold stays as it is. {text}",
     ),
 )
-
-
-# cell 14 of notebooks/risk/health.ipynb
 YELLOW: Final = (
     Line(
         "feed",
@@ -256,14 +260,12 @@ YELLOW: Final = (
     ),
     Line(
         "drawdown_unknown",
-        lambda facts: facts.drawdown_frac is None,
+        lambda facts: _fall(facts) is None,
         "The fall from the peak has not been measured yet. {wait}",
     ),
     Line("notices", lambda facts: bool(facts.notices), "{notices} {wait}"),
 )
 
-
-# cell 16 of notebooks/risk/health.ipynb
 TABLE: Final = {Dot.RED: RED, Dot.ORANGE: ORANGE, Dot.YELLOW: YELLOW}  # worst first
 ALL_WELL: Final = "All is well. Nothing to do; look again tomorrow."
 

@@ -172,15 +172,19 @@ def _problem(name: str, value: object) -> str | None:
 
 def _unit_problem(name: str, number: Decimal, kind: Kind) -> str | None:
     bound = outer_bound(name)
-    if kind is Kind.BPS and number < 1 and number * 10_000 <= bound:
+    if kind is Kind.BPS and _is_likely(number * 10_000, bound):
         return f"limits.{name} is {number}, but it is in basis points: did you mean {_text(number * 10_000)}?"
     if number <= bound:
         return None
-    if kind is Kind.FRACTION and number / 100 <= bound:
+    if kind is Kind.FRACTION and _is_likely(number / 100, bound):
         said = f"limits.{name} is {number}, but it is a fraction and no percentage"
         return f"{said}: did you mean {_text(number / 100)}?"
     said = f"limits.{name} is {number}, past its outer bound {_text(bound)}"
     return f"{said}, which only the code can move: write at most {_text(bound)}."
+
+
+def _is_likely(number: Decimal, bound: Decimal) -> bool:
+    return bound / 20 <= number <= bound
 
 
 def _text(number: Decimal) -> str:
@@ -193,10 +197,7 @@ def _built(found: Mapping[str, Decimal | int]) -> Limits:
         kind = DECIDED[_decided_as(name)][1]
         number = int(value) if kind is Kind.COUNT else Decimal(value)
         table, dot, inner = name.partition(".")
-        if dot:
-            values[table][inner] = number
-        else:
-            values[name] = number
+        (values[table] if dot else values)[inner or name] = number
     return Limits(**values)
 
 

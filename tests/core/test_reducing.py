@@ -1,127 +1,91 @@
-"""An order that is proven to reduce can do nothing else, whatever else fills beside it."""
+"""The one proof that an order only reduces."""
 
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qgtm.core.order import Order, OrderState, Side
+from qgtm.core.order import Side
 from qgtm.core.reducing import available, is_flattening, is_proven_reducing, why_not_reducing
-
-ORDER = Order(
-    client_order_id="qgtm-1-flatten-20240301-GLD-1",
-    symbol="GLD",
-    side=Side.SELL,
-    quantity=Decimal(10),
-    limit_price=None,
-    arrival_price=Decimal(190),
-    formed_at=datetime(2024, 3, 1, 14, 30, tzinfo=UTC),
-)
+from tests.risk.making import D, book, order
 
 
-@dataclass(frozen=True)
-class Book:
-    positions: dict[str, Decimal] = field(default_factory=dict)
-    orders: tuple[Order, ...] = ()
-
-
-def order(side: Side, quantity: int, number: int = 2, filled: int = 0, symbol: str = "GLD") -> Order:
-    return replace(
-        ORDER,
-        client_order_id=f"qgtm-1-open-20240301-{symbol}-{number}",
-        symbol=symbol,
-        side=side,
-        quantity=Decimal(quantity),
-        filled_quantity=Decimal(filled),
-        state=OrderState.WORKING,
-    )
-
-
-def held(quantity: int | str, *orders: Order) -> Book:
-    return Book({"GLD": Decimal(quantity)}, orders)
+def test_order_that_closes_what_is_held_is_proven() -> None:
+    assert is_proven_reducing(order(side="sell", quantity=100), book({"GLD": 100}))
+    assert is_proven_reducing(order(side="buy", quantity=1), book({"GLD": -100}))
 
 
 @pytest.mark.parametrize(
-    ("side", "quantity", "book", "is_proven"),
-    [
-        (Side.SELL, 10, held(10), True),
-        (Side.SELL, 9, held(10), True),
-        (Side.SELL, 11, held(10), False),  # would go short
-        (Side.SELL, 1, held(0), False),
-        (Side.SELL, 1, held(-10), False),  # would go shorter
-        (Side.BUY, 10, held(-10), True),
-        (Side.BUY, 11, held(-10), False),
-        (Side.BUY, 1, held(10), False),
-        (Side.SELL, 6, held(10, order(Side.SELL, 4)), True),
-        (Side.SELL, 7, held(10, order(Side.SELL, 4)), False),
-        (Side.SELL, 7, held(10, order(Side.SELL, 4, filled=1)), True),  # only its remaining 3 still count
-        (Side.SELL, 10, held(10, order(Side.SELL, 4, symbol="SLV")), True),
-        (Side.SELL, 10, held(10, order(Side.BUY, 4)), True),
-        (Side.SELL, 1, Book({"SLV": Decimal(10)}), False),
-    ],
+    ("held", "side", "quantity"),
+    [(100, "buy", 1), (-100, "sell", 1), (0, "sell", 1), (0, "buy", 1), (100, "sell", 101), (-5, "buy", 6)],
 )
-def test_order_reduces_when_the_book_covers_it(
-    side: Side, quantity: int, book: Book, is_proven: bool
-) -> None:
-    assert is_proven_reducing(replace(ORDER, side=side, quantity=Decimal(quantity)), book) is is_proven
+def test_order_that_opens_grows_or_flips_is_not_proven(held: int, side: str, quantity: int) -> None:
+    assert not is_proven_reducing(order(side=side, quantity=quantity), book({"GLD": held}))
+
+
+def test_shares_that_another_order_is_closing_cannot_be_closed_twice() -> None:
+    closing = order(side="sell", quantity=60, filled_quantity=D(20), number=2)
+    held = book({"GLD": 80}, (closing,))  # 100 were held; 20 of the 60 are sold, 40 may still be
+    assert available("GLD", Side.SELL, held) == 40
+    assert is_proven_reducing(order(side="sell", quantity=40), held)
+    assert not is_proven_reducing(order(side="sell", quantity=41), held)
+
+
+def test_live_buy_does_not_add_to_what_a_sale_may_close() -> None:
+    held = book({"GLD": 10}, (order(side="buy", quantity=90, number=2),))
+    assert available("GLD", Side.SELL, held) == 10
+    assert available("GLD", Side.BUY, held) == 0
+
+
+@pytest.mark.parametrize("quantity", ["0", "-1", "NaN", "sNaN", "Infinity", "1e308", "1e5000"])
+def test_quantity_that_is_none_is_not_proven(quantity: str) -> None:
+    assert not is_proven_reducing(order(side="sell", quantity=quantity), book({"GLD": 100}))
+
+
+@pytest.mark.parametrize("held", ["NaN", "Infinity"])
+def test_position_that_is_no_number_proves_nothing(held: str) -> None:
+    assert "no number" in str(why_not_reducing(order(side="sell"), book({"GLD": held})))
+
+
+def test_fraction_of_a_share_closes_at_market_only() -> None:
+    held = book({"GLD": "10.5"})
+    assert is_proven_reducing(order(side="sell", quantity="10.5", limit_price=None), held)
+    assert not is_proven_reducing(order(side="sell", quantity="10.5"), held)
+
+
+def test_order_with_a_foreign_or_a_used_id_is_not_proven() -> None:
+    held = book({"GLD": 100}, (order(side="sell", quantity=10, number=7),))
+    assert "not one of our order ids" in str(
+        why_not_reducing(order(side="sell", client_order_id="abc"), held)
+    )
+    assert "at work already" in str(why_not_reducing(order(side="sell", number=7), held))
+
+
+def test_foreign_position_can_be_closed_whatever_the_universe_says() -> None:
+    assert is_proven_reducing(order("XYZ", "sell", 5), book({"XYZ": 5}))
+
+
+def test_flatten_is_told_by_the_purpose_in_the_id() -> None:
+    assert is_flattening(order(client_order_id="qgtm-3-flatten-20260302-GLD-1"))
+    assert not is_flattening(order())
+    assert not is_flattening(order(client_order_id="flatten"))
 
 
 @given(
-    st.integers(-20, 20),
-    st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 12)), max_size=3),
-    st.sampled_from(Side),
-    st.integers(1, 25),
+    st.integers(-50, 50),
+    st.lists(st.tuples(st.sampled_from(["buy", "sell"]), st.integers(1, 40)), max_size=4),
+    st.sampled_from(["buy", "sell"]),
+    st.integers(1, 60),
 )
-def test_proven_order_never_flips_or_grows_the_position_whatever_fills_beside_it(
-    position: int, live: list[tuple[Side, int]], side: Side, quantity: int
+def test_proven_orders_filled_in_any_amount_with_their_side_never_flip_the_position(
+    held: int, live: list[tuple[str, int]], side: str, quantity: int
 ) -> None:
-    beside = [order(each, shares, number) for number, (each, shares) in enumerate(live)]
-    wanted = replace(ORDER, side=side, quantity=Decimal(quantity))
-    if not is_proven_reducing(wanted, held(position, *beside)):
+    orders = tuple(order(side=way, quantity=count, number=n) for n, (way, count) in enumerate(live, start=2))
+    ours = order(side=side, quantity=quantity)
+    if not is_proven_reducing(ours, book({"GLD": held}, orders)):
         return
-    same_side = [each for each in beside if each.side is side]
-    for fills in product([0, 1], repeat=len(same_side) + 1):  # each fills whole or not at all
-        shares = [each.quantity for each in same_side] + [wanted.quantity]
-        after = position + side.sign * sum(
-            share for share, is_filled in zip(shares, fills, strict=True) if is_filled
-        )
-        assert abs(after) <= abs(position)
-        assert after * position >= 0
-
-
-@pytest.mark.parametrize(
-    ("changed", "book", "said"),
-    [
-        ({"client_order_id": "by-hand"}, held(10), "not one of our order ids"),
-        ({}, held(20, replace(ORDER, state=OrderState.UNKNOWN)), "is at work already"),
-        ({"quantity": Decimal(0)}, held(10), "0 shares are no quantity"),
-        ({"quantity": Decimal(-1)}, held(10), "-1 shares are no quantity"),
-        ({"quantity": Decimal("NaN")}, held(10), "NaN shares are no quantity"),
-        ({"quantity": Decimal("0.5"), "limit_price": Decimal(190)}, held(10), "at market only"),
-        ({}, held("NaN"), "which is no number"),
-        ({}, held(3), "3 are held and 3 can be closed"),
-    ],
-)
-def test_order_that_is_not_proven_says_why(changed: dict[str, object], book: Book, said: str) -> None:
-    reason = why_not_reducing(replace(ORDER, **changed), book)  # type: ignore[arg-type]
-    assert reason is not None
-    assert said in reason
-
-
-def test_share_with_a_fraction_can_be_closed_at_market() -> None:
-    assert is_proven_reducing(replace(ORDER, quantity=Decimal("0.5")), held("0.5"))
-
-
-def test_shares_that_can_be_closed_are_never_below_zero() -> None:
-    assert available("GLD", Side.SELL, held(3, order(Side.SELL, 5))) == 0
-    assert available("GLD", Side.BUY, held(3)) == 0
-
-
-def test_purpose_in_the_id_tells_a_flatten() -> None:
-    assert is_flattening(ORDER)
-    assert not is_flattening(order(Side.SELL, 1))
-    assert not is_flattening(replace(ORDER, client_order_id="by-hand"))
+    same_side = sum(each.quantity for each in (*orders, ours) if each.side is ours.side)
+    after = Decimal(held) + ours.side.sign * same_side
+    assert after * held >= 0
+    assert abs(after) < abs(held)
