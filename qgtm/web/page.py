@@ -107,9 +107,9 @@ def ageing(age_s: float | None) -> Html:
 def _age(age_s: float | None) -> Html:
     if age_s is None:
         return Html('<p class="small">No sign of life is known.</p>')
-    seconds = "\n".join(map(str, range(GREY_AFTER_S)))
+    seconds = "\n".join(f"{second} s ago" for second in range(GREY_AFTER_S))
     stages = "\n".join([f"{GREY_AFTER_S} s", *(text for _, text in STAGES)])
-    soon = f'<span class="soon"><span class="roll secs"><i>{seconds}</i></span> s ago</span>'
+    soon = f'<span class="soon"><span class="roll secs"><i>{seconds}</i></span></span>'
     late = f'<span class="late">over <span class="roll steps"><i>{stages}</i></span></span>'
     both = f'<span class="swap" aria-hidden="true">{soon}{late}</span>'
     return Html(f'<p class="small num old">Last sign of life {both}</p>')
@@ -149,7 +149,7 @@ def _numbers(told: Summary) -> dict[str, str]:
     return {
         "equity": dollars(told.equity_usd, cents=True).capitalize(),
         "day": _day(told),
-        "fall": "At the peak" if told.drawdown_frac == 0 else percent(told.drawdown_frac, 1).capitalize(),
+        "fall": _fall(told),
         "positions": _known(told.positions),
         "notional": dollars(told.notional_usd).capitalize(),
         "signal": _signal(told),
@@ -158,6 +158,11 @@ def _numbers(told: Summary) -> dict[str, str]:
         "broker": _broker(told),
         "market": _market(told),
     }
+
+
+def _fall(told: Summary) -> str:
+    text = percent(told.drawdown_frac, 1).capitalize()
+    return "At the peak" if text == "0.0%" else text
 
 
 def _known(number: int | None) -> str:

@@ -1,0 +1,77 @@
+"""`qgtm strategies`: every printed strategy, loaded or not."""
+
+from typing import Any
+
+from qgtm.cli.options import AsJson, ConfigPath, configured, say, say_json
+from qgtm.config import Config
+from qgtm.core.instant import text_from_instant
+from qgtm.views.summary import Daemon
+from qgtm.web.lookout import Look, Lookout
+
+
+def command(config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """List the strategies: what they are, whether they run, and when each last changed its mind."""
+    loaded, state_dir = configured(config)
+    lookout = Lookout(state_dir, loaded.limits)
+    look = lookout.look()
+    lookout.close()
+    rows = fields(look, loaded)
+    if as_json:
+        say_json(rows)
+        return
+    _print(rows)
+    if look.summary.problem or look.summary.next_step:
+        say(look.summary.problem or look.summary.next_step or "")
+
+
+def fields(look: Look, config: Config) -> list[dict[str, Any]]:
+    """Return a row for each strategy; `loaded` is None before the first boot, when nobody can know.
+
+    `state` is running, unknown (the daemon gives no sign of life), disabled (it failed and was switched off),
+    waiting (for the daemon's next start) or off.
+    """
+    from qgtm.strategies import BY_NAME
+
+    chronicle, booted = look.chronicle, look.chronicle.booted
+    rows = []
+    for name, strategy in BY_NAME.items():
+        last_at = chronicle.signals.last_at.get(name)
+        rows.append(
+            {
+                "name": name,
+                "category": strategy.module.CATEGORY,
+                "state": _state(name, look, config),
+                "loaded": None if booted is None else name in booted.strategies,
+                "feeds": list(strategy.module.FEEDS),
+                "last_signal_at": None if last_at is None else text_from_instant(last_at),
+            }
+        )
+    return rows
+
+
+def _state(name: str, look: Look, config: Config) -> str:
+    chronicle = look.chronicle
+    if name in chronicle.state.disabled:
+        return "disabled"
+    if chronicle.booted is not None and name in chronicle.booted.strategies:
+        return "waiting" if look.summary.daemon is Daemon.STOPPED else look.summary.daemon.value
+    return "waiting" if name in config.strategies.enabled else "off"
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table("strategy", "category", "state", "loaded", "feeds", "last signal (UTC)", box=None)
+    words = {None: "unknown", True: "yes", False: "no"}
+    for row in rows:
+        last = row["last_signal_at"]
+        drawn.add_row(
+            row["name"],
+            row["category"],
+            row["state"],
+            words[row["loaded"]],
+            ", ".join(row["feeds"]),
+            last[:16].replace("T", " ") if last else "none yet",
+        )
+    Console(highlight=False).print(drawn)
