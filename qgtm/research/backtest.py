@@ -114,7 +114,9 @@ def vectorbt_equity(bars: Bars, bought: FloatArray, cost_bps: float) -> Any:
 
 def vectorbt_figures(equity: Any) -> Any:
     """Return what vectorbt says of an equity series: a pandas series of named figures."""
-    return equity.pct_change().fillna(0.0).vbt.returns(freq="1D", year_freq="252D").stats()
+    return (
+        equity.pct_change().fillna(0.0).vbt.returns(freq="1D", year_freq="252D").stats(silence_warnings=True)
+    )
 
 
 def _valued(bars: Bars) -> tuple[FloatArray, FloatArray]:

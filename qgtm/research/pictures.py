@@ -1,40 +1,49 @@
-"""Pictures of a strategy, drawn by HoloViews' matplotlib backend as SVG."""
+"""Pictures of a strategy, drawn by HoloViews in matplotlib as SVG that needs no script and no network."""
 
+import base64
+import html
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from qgtm.features.bars import Bars, FloatArray
 
-WIDTH = {"aspect": 4, "fig_size": 180}
+WIDE = {"aspect": 5, "fig_size": 200}
 
 
-def begin() -> Any:
-    """Load the SVG backend once a notebook and return HoloViews itself."""
-    import holoviews as hv
+@dataclass(frozen=True)
+class Picture:
+    """A drawn picture; a notebook shows it as an image with a text in its place."""
 
-    hv.extension("matplotlib", logo=False)
-    hv.output(fig="svg")
-    return hv
+    svg: str
+    text: str
+
+    def _repr_html_(self) -> str:
+        # HoloViews' own display would load its scripts from the network, which a report must not need
+        coded = base64.b64encode(self.svg.encode()).decode("ascii")
+        return f'<img alt="{html.escape(self.text)}" src="data:image/svg+xml;base64,{coded}">'
 
 
 def curve(bars: Bars, values: FloatArray, name: str, label: str = "") -> Any:
     """Return one line over the sessions; `name` says what it is, with its unit."""
-    import holoviews as hv
-
+    hv = _holoviews()
     days = np.array([date.fromordinal(int(each)) for each in bars.sessions], dtype="datetime64[D]")
-    return hv.Curve((days, values), "session", name, label=label).opts(**WIDTH)
+    return hv.Curve((days, values), "session", name, label=label).opts(**_titled(name))
 
 
 def overlay(bars: Bars, series: Sequence[tuple[str, FloatArray]], name: str) -> Any:
     """Return several lines over the sessions, with a legend."""
-    import holoviews as hv
+    lines = [curve(bars, values, name, label) for label, values in series]
+    return _holoviews().Overlay(lines).opts(legend_position="right", **_titled(name))
 
-    return hv.Overlay([curve(bars, values, name, label) for label, values in series]).opts(
-        legend_position="right", **WIDTH
-    )
+
+def histogram(values: FloatArray, bins: int, name: str) -> Any:
+    """Return how often each value comes; `name` says what it is, with its unit."""
+    counts, edges = np.histogram(values, bins)
+    return _holoviews().Histogram((edges, counts), kdims=name, vdims="how often").opts(**WIDE)
 
 
 def equity_picture(bars: Bars, equity: FloatArray) -> Any:
@@ -44,10 +53,8 @@ def equity_picture(bars: Bars, equity: FloatArray) -> Any:
 
 def drawdown_picture(bars: Bars, drawdown: FloatArray) -> Any:
     """Return the fall from the peak in percent, drawn downwards."""
-    import holoviews as hv
-
-    line = curve(bars, -100 * drawdown, "drawdown, %")
-    return hv.Area(line).opts(alpha=0.4, **WIDTH)
+    fall = curve(bars, -100 * drawdown, "drawdown, %")
+    return _holoviews().Area(fall).opts(alpha=0.4, **_titled("drawdown, %"))
 
 
 def position_picture(bars: Bars, weights: FloatArray) -> Any:
@@ -55,8 +62,32 @@ def position_picture(bars: Bars, weights: FloatArray) -> Any:
     return overlay(bars, list(zip(bars.symbols, weights.T, strict=True)), "held, of budget")
 
 
-def stacked(*pictures: Any) -> Any:
-    """Return the pictures one below the other."""
-    import holoviews as hv
+def shown(*pictures: Any, text: str) -> Picture:
+    """Draw the pictures one below the other; `text` says in words what is to be seen."""
+    hv = _holoviews()
+    page = hv.Layout(list(pictures)).cols(1).opts(sublabel_format="", vspace=0.5, fig_size=200)
+    drawn, _ = hv.renderer("matplotlib").instance(fig="svg")(page)
+    return Picture(str(drawn), text)
 
-    return hv.Layout(list(pictures)).cols(1)
+
+def _titled(name: str) -> dict[str, Any]:
+    from matplotlib.dates import DateFormatter
+
+    months = cast(Any, DateFormatter)("%Y-%m")
+    # what it is stands above, since a turned label is longer than a low picture is high
+    return {
+        "title": name,
+        "xlabel": "",
+        "ylabel": "",
+        "xformatter": months,
+        "xticks": 8,
+        **WIDE,
+    }
+
+
+def _holoviews() -> Any:
+    import holoviews as hv
+    import holoviews.plotting.mpl  # it registers the backend; hv.extension would also load scripts
+
+    hv.Store.set_current_backend("matplotlib")
+    return hv
