@@ -134,7 +134,9 @@ def _raw(
 ) -> tuple[dict[str, dict[str, float]], list[str]]:
     raw, notes = {}, []
     for name in sorted(signals):
-        view = signals[name]
+        view = dict(
+            sorted(signals[name].items())
+        )  # sums of floats depend on their order, a journal's rows do not
         columns = [place[symbol] for symbol in view]
         weights = budgeted(
             np.array([view[symbol] for symbol in view], dtype=np.float64),
@@ -166,18 +168,18 @@ def _capped(
 ) -> tuple[dict[str, float], list[str]]:
     notes: list[str] = []
     volatility = _volatility(total, place, sigma)
-    scale = size_frac * min(1.0, caps.volatility_frac / volatility if volatility > 0 else 1.0)
+    scale = min(1.0, caps.volatility_frac / volatility if volatility > 0 else 1.0)
     weights = _overflowed({symbol: weight * scale for symbol, weight in total.items()}, caps, notes)
     for sector in sorted(set(SECTOR.values())):
         names = [symbol for symbol in weights if SECTOR[symbol] == sector]
-        _scale_down(
-            weights, names, sum(abs(weights[n]) for n in names), caps.sector_frac, f"sector {sector}", notes
-        )
+        used = sum(abs(weights[n] * LEVERAGE.get(n, 1)) for n in names)
+        _scale_down(weights, names, used, caps.sector_frac, f"sector {sector}", notes)
     moved = {symbol: weight * abs(LEVERAGE.get(symbol, 1)) for symbol, weight in weights.items()}
     _scale_down(weights, list(weights), sum(map(abs, moved.values())), caps.gross, "gross exposure", notes)
     net = abs(sum(weight * LEVERAGE.get(symbol, 1) for symbol, weight in weights.items()))
     _scale_down(weights, list(weights), net, caps.net, "net exposure", notes)
-    return weights, notes
+    # Last, since a smaller book has smaller caps, too: the gate scales each of them by the same share.
+    return {symbol: weight * size_frac for symbol, weight in weights.items()}, notes
 
 
 def _volatility(weights: Mapping[str, float], place: Mapping[str, int], sigma: FloatArray) -> float:

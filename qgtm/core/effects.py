@@ -44,9 +44,10 @@ class FetchPositions:
 
 @dataclass(frozen=True, slots=True)
 class FetchBars:
-    """Fetch the daily bars of a finished session."""
+    """Fetch the daily bars of a finished session, and of any after `after` that were missed."""
 
     session: date
+    after: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

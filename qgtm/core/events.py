@@ -127,6 +127,23 @@ class SessionOpened(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MarketHoursSeen(Event):
+    """What the broker's clock says of the market; it wins over the calendar's word."""
+
+    is_open: bool
+    next_open_at: datetime
+    next_close_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClosureSeen(Event):
+    """The calendar has the market open, and the broker's clock has it closed: nothing is traded."""
+
+    session: date
+    opens_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionClosed(Event):
     """The regular session ended."""
 
@@ -158,9 +175,10 @@ class QuoteSeen:
 
 @dataclass(frozen=True, kw_only=True)
 class QuotesSeen(Event):
-    """Fresh quotes for a round of orders."""
+    """Fresh quotes for a round of orders; `at` is when they were asked for, a quote may be older."""
 
     quotes: Mapping[str, QuoteSeen]
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,11 +20,11 @@ from qgtm.core.order import Order, Side
 from qgtm.core.outcome import Denied
 from qgtm.core.reducing import FLATTEN
 from qgtm.core.universe import TRADED
-from qgtm.engine.state import NO_MONEY, State
+from qgtm.engine.state import NO_MONEY, RESIDUAL, State
 from qgtm.features.bars import FloatArray
 from qgtm.risk.case import Circumstances
 from qgtm.risk.checks import judge
-from qgtm.risk.exposure import Book, with_order
+from qgtm.risk.exposure import Book, is_price, with_order
 from qgtm.risk.limits import Limits
 from qgtm.risk.var import filled_weights, value_at_risk_frac
 
@@ -45,7 +45,6 @@ PARAMS = Params(
 
 # Refusals that pass by themselves: the next round asks again. All others hold until the targets change.
 PASSING: Final = frozenset({"quote", "spread", "orders_per_minute", "same_order"})
-RESIDUAL: Final = "residual"  # owns what no strategy does
 MILLIONTH: Final = Decimal("0.000001")
 
 
@@ -70,6 +69,11 @@ class Round:
     denied: tuple[OrderDenied, ...]
     crossed: tuple[StrategiesCrossed, ...]
 
+    @property
+    def may_pass(self) -> bool:
+        """Return whether a refusal passes by itself, so that a later round has something to do."""
+        return any(refusal.check in PASSING for refusal in self.denied)
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -92,7 +96,13 @@ def wishes(state: State, quotes: Mapping[str, QuoteSeen], limits: Limits) -> tup
     equity = state.equity_usd
     if equity is None or equity <= 0:
         return ()
-    return tuple(_wish(state, symbol, quote, equity) for symbol, quote in sorted(quotes.items()))
+    quoted = [(symbol, quote) for symbol, quote in sorted(quotes.items()) if is_two_sided(quote)]
+    return tuple(_wish(state, symbol, quote, equity) for symbol, quote in quoted)
+
+
+def is_two_sided(quote: QuoteSeen) -> bool:
+    """Return whether bid and offer are prices, so that there is a middle to count shares with."""
+    return is_price(quote.bid) and is_price(quote.ask)
 
 
 def _wish(state: State, symbol: str, quote: QuoteSeen, equity: Decimal) -> Wish:
@@ -313,13 +323,13 @@ __all__ = [
     "MILLIONTH",
     "PARAMS",
     "PASSING",
-    "RESIDUAL",
     "Params",
     "Round",
     "Tape",
     "Wish",
     "closing_orders",
     "crossed",
+    "is_two_sided",
     "is_worth_trading",
     "owned",
     "planned_round",

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from qgtm.allocation.targets import PARAMS as TARGETS
 from qgtm.allocation.targets import Caps, book, last_known
+from qgtm.core.codec import canonical
 from qgtm.core.effects import (
     AskOrder,
     Cancel,
@@ -33,6 +34,7 @@ from qgtm.core.events import (
     BreakFound,
     BrokerFound,
     BrokerLost,
+    ClosureSeen,
     Event,
     IntentFormed,
     Latched,
@@ -51,13 +53,15 @@ from qgtm.core.events import (
     TimePassed,
     Unlatched,
 )
+from qgtm.core.ids import epoch_of
 from qgtm.core.mode import Latch, Mode
-from qgtm.core.order import OrderState
+from qgtm.core.order import Order, OrderState
+from qgtm.core.reducing import is_flattening
 from qgtm.core.universe import SYMBOLS, TRADED
-from qgtm.engine.intent import Round, Tape, closing_orders, planned_round
+from qgtm.engine.intent import Round, Tape, closing_orders, is_two_sided, planned_round
 from qgtm.engine.state import NO_MONEY, State, changed
 from qgtm.features.bars import Bars, FloatArray
-from qgtm.risk.kill_switch import may_grow, moved, must_flatten, size_frac, trigger_for
+from qgtm.risk.kill_switch import may_grow, may_reduce, moved, must_flatten, size_frac, trigger_for
 from qgtm.risk.limits import Limits
 from qgtm.risk.var import PARAMS as VALUE_AT_RISK
 
@@ -155,19 +159,25 @@ def step(state: State, event: Event, now: datetime, desk: Desk) -> Step:
 
 # cell 10 of notebooks/engine/live_loop.ipynb
 def _on_time(state: State, event: TimePassed, now: datetime, desk: Desk) -> Decision:
-    if (
-        event.is_open
-        and event.session
-        and event.session != state.session
-        and event.open_at
-        and event.close_at
-    ):
+    is_open = event.is_open and not state.is_closed_by_broker(now)
+    if is_open and event.session and event.session != state.session and event.open_at and event.close_at:
         return [SessionOpened(session=event.session, open_at=event.open_at, close_at=event.close_at)], ()
-    if state.is_open and state.session and not (event.is_open and event.session == state.session):
+    if state.is_open and state.session and not (is_open and event.session == state.session):
         return [SessionClosed(session=state.session)], ()
+    is_untold = event.is_open and not is_open and event.session != state.closed_session
+    if is_untold and event.session and state.market:
+        return [ClosureSeen(session=event.session, opens_at=state.market.next_open_at)], ()
     if not state.is_live:
         return NOTHING
     return (), [*_order_care(state, now, desk.params), *_overdue(state, event, now, desk)]
+
+
+def _on_closure(state: State, event: ClosureSeen, now: datetime, desk: Desk) -> Decision:
+    text = (
+        f"The calendar has the market open in session {event.session}, and the broker's clock has it closed "
+        f"until {event.opens_at:%Y-%m-%d %H:%M} UTC. The broker is believed: no orders go out."
+    )
+    return [AlertRaised(level="yellow", cause="market hours", text=text)], ()
 
 
 def _overdue(state: State, event: TimePassed, now: datetime, desk: Desk) -> list[Effect]:
@@ -177,7 +187,7 @@ def _overdue(state: State, event: TimePassed, now: datetime, desk: Desk) -> list
         and not state.is_open
         and (state.bars_session is None or state.bars_session < state.session)
     ):
-        wanted.append(FetchBars(state.session))
+        wanted.append(FetchBars(state.session, after=state.bars_session))
     if state.sampled_at_s is None or event.monotonic_s - state.sampled_at_s >= desk.params.sample_every_s:
         wanted.append(SampleAccount())
     if must_flatten(state.switch):
@@ -194,6 +204,8 @@ def is_round_due(state: State, now: datetime, params: Params) -> bool:
         return False
     if state.broker_lost or state.is_blocked or state.switch.latches or state.equity_usd is None:
         return False
+    if must_flatten(state.switch) or state.is_closed_by_broker(now):
+        return False
     is_in_window = (
         state.open_at + timedelta(seconds=params.settle_s)
         <= now
@@ -204,7 +216,9 @@ def is_round_due(state: State, now: datetime, params: Params) -> bool:
 
 
 def _is_holding(state: State) -> bool:
-    return any(position.quantity for position in state.positions.values())
+    """Return whether either book shows a position: what is flattened is sized from the broker's."""
+    differs = any(found.brokers for subject, found in state.breaks.items() if subject in SYMBOLS)
+    return differs or any(position.quantity for position in state.positions.values())
 
 
 def _wanted_symbols(state: State) -> tuple[str, ...]:
@@ -220,7 +234,7 @@ def _order_care(state: State, now: datetime, params: Params) -> list[Effect]:
         if order.state in (OrderState.FORMED, OrderState.UNKNOWN):
             effects.append(AskOrder(order.client_order_id))
         is_stale = now - order.formed_at > timedelta(seconds=params.order_patience_s)
-        is_unwanted = not (may_grow(state.switch) or order.is_reducing)
+        is_unwanted = not is_wanted(order, state)
         if order.broker_order_id and (is_stale or is_unwanted):
             effects.append(Cancel(order, "trading is stopped" if is_unwanted else "it rested too long"))
     if any(order.state is OrderState.WORKING for order in state.live_orders):
@@ -228,11 +242,26 @@ def _order_care(state: State, now: datetime, params: Params) -> list[Effect]:
     return effects
 
 
+def is_wanted(order: Order, state: State) -> bool:
+    """Return whether an order may still be at work: as the gate would judge it now.
+
+    Where everything is to be closed, all else makes room for the orders of the flatten.
+    """
+    if must_flatten(state.switch) or not order.is_reducing:
+        return is_flattening(order) or may_grow(state.switch)
+    return may_reduce(state.switch, is_flattening=is_flattening(order))
+
+
 def _on_order_not_found(state: State, event: OrderNotFound, now: datetime, desk: Desk) -> Decision:
     order = state.orders.get(event.client_order_id)
     if order is None or not order.is_live:
         return NOTHING
-    if not state.is_open or (state.open_at and order.formed_at < state.open_at):
+    is_rested = now - order.formed_at >= timedelta(seconds=desk.params.resend_after_s)
+    is_over = not state.is_open or (state.open_at is not None and order.formed_at < state.open_at)
+    # After a restart the book is planned anew, on fresh quotes: what an earlier daemon had not got out
+    # is not sent again, once the broker has had the time to receive it.
+    is_of_old = is_rested and epoch_of(order.client_order_id) != state.epoch
+    if is_over or is_of_old:
         ended = OrderUpdated(
             client_order_id=order.client_order_id,
             broker_order_id=order.broker_order_id or "",
@@ -242,8 +271,7 @@ def _on_order_not_found(state: State, event: OrderNotFound, now: datetime, desk:
             updated_at=now,
         )
         return [ended], ()
-    is_wanted = order.is_reducing or may_grow(state.switch)
-    if is_wanted and now - order.formed_at >= timedelta(seconds=desk.params.resend_after_s):
+    if is_rested and is_wanted(order, state):
         return (), [Submit(order)]
     return NOTHING
 
@@ -275,7 +303,9 @@ def _view(strategy: Views, written: Any, bars: Bars) -> tuple[dict[str, float | 
     if any(abs(value) > 1.0 for value in values):  # NaN is no view and passes
         raise ValueError(f"a view lies outside [-1, 1]: {values}")
     view = {s: None if v != v else v for s, v in zip(strategy.symbols, values, strict=True)}
-    return view, strategy.encode(carried)
+    written = strategy.encode(carried)
+    canonical((view, written))  # what the journal could not hold is this strategy's fault, not the loop's
+    return view, written
 
 
 def _warmed(strategy: Views, bars: Bars) -> tuple[object | None, FloatArray]:
@@ -371,11 +401,15 @@ def _on_quotes(state: State, event: QuotesSeen, now: datetime, desk: Desk) -> De
     if not is_round_due(replace(state, quoted_at=None), now, desk.params):
         return NOTHING
     plan: Round = planned_round(state, event.quotes, now, desk.limits, _tape(state, desk))
+    # A refusal that is known already is not written down again each minute.
+    denied = [refusal for refusal in plan.denied if state.denied.get(refusal.symbol) != refusal.check]
     if not plan.orders:
-        reached = [TargetsReached(session=state.session)] if state.session else []
-        return [*plan.denied, *plan.crossed, *reached], ()
+        quoted = {symbol for symbol, quote in event.quotes.items() if is_two_sided(quote)}
+        is_done = not plan.may_pass and quoted >= set(_wanted_symbols(state))
+        reached = [TargetsReached(session=state.session)] if state.session and is_done else []
+        return [*denied, *plan.crossed, *reached], ()
     formed = [IntentFormed(order=order, session=plan.session) for order in plan.orders]
-    return [*plan.denied, *plan.crossed, *formed], [Submit(order) for order in plan.orders]
+    return [*denied, *plan.crossed, *formed], [Submit(order) for order in plan.orders]
 
 
 def _tape(state: State, desk: Desk) -> Tape:
@@ -385,6 +419,17 @@ def _tape(state: State, desk: Desk) -> Tape:
         average_volume={s: None if v is None else v / desk.tape_share_frac for s, v in volumes.items()},
         returns=closes[1:] / closes[:-1] - 1.0,
     )
+
+
+def _on_updated(state: State, event: OrderUpdated, now: datetime, desk: Desk) -> Decision:
+    order = state.orders.get(event.client_order_id)
+    if order is None or event.filled_quantity <= order.quantity:
+        return NOTHING
+    text = (
+        f"The broker counts {event.filled_quantity} shares filled of {order.quantity} in order "
+        f"{order.client_order_id}: look at it there. What is too much will show as a break in {order.symbol}."
+    )
+    return [AlertRaised(level="red", cause=f"order {order.client_order_id}", text=text)], ()
 
 
 def _on_rejected(state: State, event: OrderRejected, now: datetime, desk: Desk) -> Decision:
@@ -484,7 +529,9 @@ DECISIONS: Final[dict[type[Event], Decide]] = {
     BarsClosed: _on_bars,
     StrategyDisabled: _on_disabled,
     SignalsComputed: _on_signals,
+    ClosureSeen: _on_closure,
     QuotesSeen: _on_quotes,
+    OrderUpdated: _on_updated,
     OrderRejected: _on_rejected,
     OrderNotFound: _on_order_not_found,
     AccountSampled: _on_account,
@@ -510,6 +557,7 @@ __all__ = [
     "Views",
     "held_weight",
     "is_round_due",
+    "is_wanted",
     "step",
     "wanted_targets",
 ]

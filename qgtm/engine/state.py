@@ -22,6 +22,7 @@ from qgtm.core.events import (
     BrokerFound,
     BrokerLost,
     CashMoved,
+    ClosureSeen,
     CommandTaken,
     Deployed,
     Event,
@@ -29,6 +30,7 @@ from qgtm.core.events import (
     FeedRecovered,
     IntentFormed,
     Latched,
+    MarketHoursSeen,
     ModeChanged,
     OrderAccepted,
     OrderDenied,
@@ -49,9 +51,17 @@ from qgtm.core.events import (
     WentLive,
 )
 from qgtm.core.order import Order, OrderState, learned
-from qgtm.core.position import Position, fill_price, filled
+from qgtm.core.position import Position, booked, repriced
 from qgtm.core.universe import SYMBOLS
-from qgtm.risk.drawdown import Drawdown, booted, flowed, is_flow, sampled, started
+from qgtm.risk.drawdown import (
+    Drawdown,
+    booted,
+    flowed,
+    is_flow,
+    sampled,
+    started,
+    why_not_believed,
+)
 from qgtm.risk.exposure import recomputed_usd
 from qgtm.risk.kill_switch import (
     KillSwitch,
@@ -66,6 +76,8 @@ from qgtm.risk.kill_switch import (
 EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 NO_MONEY: Final = Decimal(0)
 FLOWS_KEPT: Final = 200
+RESIDUAL: Final = "residual"  # owns what no strategy does
+REJECTED: Final = "rejected"  # stands where a check's name does: the broker refused the symbol's last order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +97,8 @@ class State:
     open_at: datetime | None = None
     close_at: datetime | None = None
     bars_session: date | None = None
+    market: MarketHoursSeen | None = None  # the broker's clock, as last heard
+    closed_session: date | None = None  # open by the calendar, closed by the broker: told once
     # The book
     cash_usd: Decimal = NO_MONEY
     positions: Mapping[str, Position] = field(default_factory=dict)
@@ -130,35 +144,46 @@ class State:
         position = self.positions.get(symbol)
         return NO_MONEY if position is None else position.quantity
 
+    def is_closed_by_broker(self, now: datetime) -> bool:
+        """Return whether the broker's clock, as last heard, has the market closed; False for no word."""
+        seen = self.market
+        if seen is None:
+            return False
+        return now < seen.next_open_at and not (seen.is_open and now < seen.next_close_at)
+
 
 # cell 8 of notebooks/engine/state.ipynb
 def _with_fill(state: State, before: Order, after: Order) -> State:
     quantity = after.filled_quantity - before.filled_quantity
-    if quantity == 0:
-        return replace(state, orders={**state.orders, after.client_order_id: after})
-    price = fill_price(
-        (before.filled_quantity, before.filled_price), (after.filled_quantity, after.filled_price)
-    )
-    signed = quantity * after.side.sign
-    position = filled(state.positions.get(after.symbol, Position()), signed, price)
+    # By worth and not by price: no division, so the cash is the same whatever news came in which order.
+    worth_usd = after.filled_quantity * after.filled_price - before.filled_quantity * before.filled_price
+    orders = {**state.orders, after.client_order_id: after}
+    if not (quantity or worth_usd):
+        return replace(state, orders=orders)
+    sign, position = after.side.sign, state.positions.get(after.symbol, Position())
+    if quantity:
+        position = booked(position, quantity * sign, worth_usd * sign)
+    else:  # the broker corrects the mean price of shares that it has told us of
+        position = repriced(position, sign, worth_usd * sign)
     return replace(
         state,
-        orders={**state.orders, after.client_order_id: after},
+        orders=orders,
         positions={**state.positions, after.symbol: position},
-        cash_usd=state.cash_usd - signed * price,
-        turnover_usd=state.turnover_usd + quantity * price,
-        shares=_shared(state.shares, after, quantity),
+        cash_usd=state.cash_usd - worth_usd * sign,
+        turnover_usd=state.turnover_usd + worth_usd,
+        shares=_shared(state.shares, before, after),
     )
 
 
 def _shared(
-    shares: Mapping[str, Mapping[str, Decimal]], order: Order, quantity: Decimal
+    shares: Mapping[str, Mapping[str, Decimal]], before: Order, after: Order
 ) -> Mapping[str, Mapping[str, Decimal]]:
+    """Split by the cumulative count, so that the parts of a whole order are whole again when it is filled."""
     result = dict(shares)
-    for strategy, part in order.shares.items():
+    for strategy, part in after.shares.items():
         mine = result.get(strategy, EMPTY)
-        now = mine.get(order.symbol, NO_MONEY) + part * quantity / order.quantity
-        result[strategy] = {**mine, order.symbol: now}
+        old, new = (part * order.filled_quantity / after.quantity for order in (before, after))
+        result[strategy] = {**mine, after.symbol: mine.get(after.symbol, NO_MONEY) + new - old}
     return result
 
 
@@ -174,10 +199,25 @@ def _known(book: State, client_order_id: str, /, **news: Any) -> State:
         "filled_price": order.filled_price,
         **news,
     }
+    # More shares than were ordered cannot be ours: the position then differs, which reconciling reports.
+    told["filled_quantity"] = min(told["filled_quantity"], order.quantity)
     return _with_fill(book, order, learned(order, **told))
 
 
+def _rejected(state: State, event: OrderRejected) -> State:
+    """End the order; no other in its symbol is tried until the targets change."""
+    order = state.orders.get(event.client_order_id)
+    denied = state.denied if order is None else {**state.denied, order.symbol: REJECTED}
+    return _known(replace(state, denied=denied), event.client_order_id, state=OrderState.REJECTED)
+
+
 # cell 10 of notebooks/engine/state.ipynb
+def _deployed(state: State, event: Deployed) -> State:
+    """Give strategies that failed another chance with the new prints; they warm up anew."""
+    carried = {name: value for name, value in state.carried.items() if name not in state.disabled}
+    return replace(state, manifest_sha=event.manifest_sha, disabled={}, carried=carried)
+
+
 def _booted(state: State, event: Booted) -> State:
     return replace(
         state,
@@ -232,7 +272,7 @@ def _targets_set(state: State, event: TargetsSet) -> State:
 
 
 def _quotes_seen(state: State, event: QuotesSeen) -> State:
-    at = max((quote.at for quote in event.quotes.values()), default=state.quoted_at)
+    at = event.at or max((quote.at for quote in event.quotes.values()), default=state.quoted_at)
     marks = {symbol: (quote.bid + quote.ask) / 2 for symbol, quote in event.quotes.items()}
     return replace(state, quoted_at=at, marks={**state.marks, **marks})
 
@@ -257,27 +297,26 @@ def _crossed(state: State, event: StrategiesCrossed) -> State:
 
 
 def _account_sampled(state: State, event: AccountSampled) -> State:
+    """Take the sample in; an equity that our own count does not bear out sizes no order and sets no peak."""
     marks = {**state.marks, **event.marks}
     held = {symbol: position.quantity for symbol, position in state.positions.items()}
-    before = state.drawdown
-    if before is None and event.equity_usd > 0:
-        before = started(event.equity_usd)
+    own_usd = recomputed_usd(state.cash_usd, held, marks)
+    after = replace(state, marks=marks, sampled_at_s=event.monotonic_s, is_blocked=event.is_blocked)
+    if why_not_believed(event.equity_usd, own_usd) is None and event.equity_usd > 0:
+        after = _believed(after, event)
+    if after.drawdown is None:
+        return after
+    drawdown = sampled(after.drawdown, event.equity_usd, own_usd, event.monotonic_s, is_regular=state.is_open)
+    return replace(after, drawdown=drawdown)
+
+
+def _believed(state: State, event: AccountSampled) -> State:
     return replace(
         state,
-        marks=marks,
         equity_usd=event.equity_usd,
         last_equity_usd=event.last_equity_usd,
         week_start_usd=event.last_equity_usd if state.week_start_usd is None else state.week_start_usd,
-        sampled_at_s=event.monotonic_s,
-        is_blocked=event.is_blocked,
-        drawdown=before
-        and sampled(
-            before,
-            event.equity_usd,
-            recomputed_usd(state.cash_usd, held, marks),
-            event.monotonic_s,
-            is_regular=state.is_open,
-        ),
+        drawdown=state.drawdown or started(event.equity_usd),
     )
 
 
@@ -298,9 +337,17 @@ def _break_accepted(state: State, event: BreakAccepted) -> State:
         return replace(state, breaks=rest, cash_usd=event.brokers)
     if event.subject not in SYMBOLS:  # an order of somebody else's: nothing of ours changes
         return replace(state, breaks=rest)
+    before = state.positions.get(event.subject, Position())
     mark = state.marks.get(event.subject, NO_MONEY)
-    position = Position(quantity=event.brokers, cost_usd=event.brokers * mark)
-    return replace(state, breaks=rest, positions={**state.positions, event.subject: position})
+    position = replace(before, quantity=event.brokers, cost_usd=event.brokers * mark)
+    mine = state.shares.get(RESIDUAL, EMPTY)  # no strategy asked for the difference
+    rest_of_it = mine.get(event.subject, NO_MONEY) + event.brokers - before.quantity
+    return replace(
+        state,
+        breaks=rest,
+        positions={**state.positions, event.subject: position},
+        shares={**state.shares, RESIDUAL: {**mine, event.subject: rest_of_it}},
+    )
 
 
 def _without(names: Mapping[str, str], gone: str) -> dict[str, str]:
@@ -311,7 +358,7 @@ def _without(names: Mapping[str, str], gone: str) -> dict[str, str]:
 Change = Callable[[State, Any], State]
 
 CHANGES: Final[dict[type[Event], Change]] = {
-    Deployed: lambda s, e: replace(s, manifest_sha=e.manifest_sha),
+    Deployed: _deployed,
     Booted: _booted,
     CommandTaken: lambda s, e: replace(s, command_id=e.command_id),
     WentLive: lambda s, e: replace(s, is_live=True),
@@ -322,6 +369,8 @@ CHANGES: Final[dict[type[Event], Change]] = {
         s, bars_session=e.session, marks={**s.marks, **{k: Decimal(repr(b[3])) for k, b in e.bars.items()}}
     ),
     QuotesSeen: _quotes_seen,
+    MarketHoursSeen: lambda s, e: replace(s, market=e),
+    ClosureSeen: lambda s, e: replace(s, closed_session=e.session),
     FeedFailed: lambda s, e: replace(s, feeds_failed={**s.feeds_failed, e.feed: e.reason}),
     FeedRecovered: lambda s, e: replace(s, feeds_failed=_without(s.feeds_failed, e.feed)),
     AccountSampled: _account_sampled,
@@ -335,7 +384,7 @@ CHANGES: Final[dict[type[Event], Change]] = {
     OrderAccepted: lambda s, e: _known(
         s, e.client_order_id, state=OrderState.WORKING, broker_order_id=e.broker_order_id
     ),
-    OrderRejected: lambda s, e: _known(s, e.client_order_id, state=OrderState.REJECTED),
+    OrderRejected: _rejected,
     OrderUnknown: lambda s, e: _known(s, e.client_order_id, state=OrderState.UNKNOWN),
     OrderUpdated: lambda s, e: _known(
         s,
@@ -376,6 +425,8 @@ __all__ = [
     "EMPTY",
     "FLOWS_KEPT",
     "NO_MONEY",
+    "REJECTED",
+    "RESIDUAL",
     "Change",
     "State",
     "changed",
