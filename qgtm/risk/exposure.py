@@ -9,6 +9,7 @@ What the book could come to hold, in the worst case over every order that may st
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Final
 
 from qgtm.core.order import ZERO, Order, Side
@@ -18,7 +19,7 @@ from qgtm.core.universe import LEVERAGE
 NOT_KNOWN: Final = Decimal("NaN")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Book:
     """Hold the portfolio: equity, signed shares and dollar marks by symbol, and orders that may still fill.
 
@@ -33,7 +34,27 @@ class Book:
     @property
     def symbols(self) -> tuple[str, ...]:
         """Return every symbol that is held or ordered, sorted."""
-        return tuple(sorted({*self.positions, *(order.symbol for order in self.orders)}))
+        return tuple(sorted({*self.positions, *self.live}))
+
+    @cached_property
+    def live(self) -> Mapping[str, list[Order]]:
+        """Return the orders by symbol."""
+        found: dict[str, list[Order]] = {}
+        for order in self.orders:
+            found.setdefault(order.symbol, []).append(order)
+        return found
+
+    @cached_property
+    def prices(self) -> Mapping[str, Decimal]:
+        """Return the highest of mark and live orders' prices by symbol, in dollars; NaN for none."""
+        return {symbol: self._highest(symbol) for symbol in self.symbols}
+
+    def _highest(self, symbol: str) -> Decimal:
+        asked = (_asked(order) for order in self.live.get(symbol, ()))
+        prices = [
+            price for price in (self.marks.get(symbol), *asked) if price is not None and is_price(price)
+        ]
+        return max(prices, default=NOT_KNOWN)
 
 
 def with_order(book: Book, order: Order) -> Book:
@@ -47,10 +68,11 @@ def is_price(price: Decimal | None) -> bool:
 
 
 def highest_price(symbol: str, book: Book) -> Decimal:
-    """Return the highest of the mark and the prices of live orders, in dollars; NaN when none is known."""
-    asked = (_asked(order) for order in book.orders if order.symbol == symbol)
-    prices = [price for price in (book.marks.get(symbol), *asked) if price is not None and is_price(price)]
-    return max(prices, default=NOT_KNOWN)
+    """Return the highest of the mark and the prices of live orders, in dollars; NaN when none is known.
+
+    Only what is held or ordered has a price here.
+    """
+    return book.prices.get(symbol, NOT_KNOWN)
 
 
 def _asked(order: Order) -> Decimal:
@@ -61,7 +83,7 @@ def _asked(order: Order) -> Decimal:
 def reach(symbol: str, book: Book) -> tuple[Decimal, Decimal]:
     """Return the lowest and the highest signed position in shares that live orders can leave in `symbol`."""
     held = book.positions.get(symbol, ZERO)
-    live = [order for order in book.orders if order.symbol == symbol]
+    live = book.live.get(symbol, ())
     bought = sum((order.remaining for order in live if order.side is Side.BUY), ZERO)
     sold = sum((order.remaining for order in live if order.side is Side.SELL), ZERO)
     return held - sold, held + bought
