@@ -148,7 +148,7 @@ def _get_state(control: Control, body: dict[str, Any], at: Instant) -> Any:
         "venue": _venue(control, at),
         "hash": state.state_hash(exchange),
         "truth": {"positions": to_json(truth.positions()), "cash": str(truth.cash())},
-        "requests": to_json(truth.requests[-5000:]),
+        "requests": to_json(list(truth.requests)[-5000:]),
         "state": state.dump(exchange),
     }
 

@@ -19,6 +19,7 @@ def dawn(desk: Desk, hours: Hours) -> None:
     Open orders stay as they are, at their old prices and sizes: at the real broker too.
     """
     desk.prices.ex_days.clear()
+    desk.prices.forget_marks()
     before = desk.prices.calendar.before(hours.day)
     first = hours.day if before is None else before.day + timedelta(days=1)
     for action in desk.prices.actions(first, hours.day):

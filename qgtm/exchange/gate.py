@@ -13,6 +13,7 @@ from qgtm.exchange.rate_limit import RateLimiter
 from qgtm.exchange.routes import MUTATING
 from qgtm.exchange.wire import Keys, Request, Response, handle
 
+_PAST_KEPT: Final = 400
 _LATE: Final[tuple[Stage, ...]] = ("after_apply", "during_reply")
 HTML: Final = b"<html><head><title>504 Gateway Time-out</title></head><body>nginx</body></html>"
 LIMITED: Final = b'{"code":42910000,"message":"rate limit exceeded"}'
@@ -60,7 +61,7 @@ class Gate:
         self.limiter = RateLimiter(per_minute)
         self.faults = FaultTable(exchange.desk.seed)
         self._served = 0
-        self._past: deque[tuple[float, str, Response]] = deque(maxlen=4000)
+        self._past: deque[tuple[float, str, Response]] = deque(maxlen=_PAST_KEPT)
 
     def reply(self, request: Request, now: Now) -> Reply:
         """Answer a client's request, with whatever faults are set for it."""
@@ -93,6 +94,8 @@ class Gate:
         return {**allowance.headers(), **denied}
 
     def _lagging(self, request: Request, response: Response, now: Now) -> Response:
+        if not request.path.startswith("/v2/") or request.path.startswith("/v2/stocks/"):
+            return response
         name = f"{request.path}?{sorted(request.query.items())}"
         self._past.append((now.monotonic_s, name, response))
         fault = self.faults.strike("during_reply", request.method, request.path, "lag")

@@ -48,6 +48,9 @@ class Prices:
         self.shocks: dict[str, list[Shock]] = {}
         self.ex_days: dict[str, ExDay] = {}
         self._known = frozenset(market.symbols)
+        self._marks: dict[str, Decimal] = {}
+        self._marks_at: datetime | None = None
+        self._closing: dict[tuple[str, datetime], Decimal] = {}
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -61,6 +64,7 @@ class Prices:
     def add(self, shock: Shock) -> None:
         """Lay a shock over the prices."""
         self.shocks.setdefault(shock.symbol, []).append(shock)
+        self.forget_marks()
 
     def factor(self, symbol: str, at: datetime) -> Decimal:
         """Return by what a symbol's prices are multiplied at `at`."""
@@ -97,8 +101,26 @@ class Prices:
 
     def mark(self, symbol: str, at: datetime) -> Decimal:
         """Return the last price in dollars; zero when the symbol has none yet."""
-        quote = self.quote(symbol, at)
-        return quote.last if quote is not None else Decimal(0)
+        if at != self._marks_at:
+            self._marks, self._marks_at = {}, at
+        known = self._marks.get(symbol)
+        if known is None:
+            quote = self.quote(symbol, at)
+            known = self._marks[symbol] = quote.last if quote is not None else Decimal(0)
+        return known
+
+    def closing_mark(self, symbol: str, close_at: datetime) -> Decimal:
+        """Return the last price at a session's close in dollars, kept for the next time it is asked for."""
+        known = self._closing.get((symbol, close_at))
+        if known is None:
+            quote = self.quote(symbol, close_at)
+            known = self._closing[symbol, close_at] = quote.last if quote is not None else Decimal(0)
+        return known
+
+    def forget_marks(self) -> None:
+        """Ask the market again: shocks or an ex-day have changed what it says."""
+        self._marks_at = None
+        self._closing.clear()
 
     def has_trades(self, symbol: str, day: date) -> bool:
         """Say whether the symbol trades at all in that session; thin ones skip some."""

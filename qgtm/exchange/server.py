@@ -173,7 +173,9 @@ class _OpenProtocol(H11Protocol):
 class Server(uvicorn.Server):
     """uvicorn with the station's ticks beside it; both end together."""
 
-    def __init__(self, front: Front) -> None:
+    def __init__(
+        self, front: Front, *, ping_s: float = PING_S, ping_timeout_s: float = PING_TIMEOUT_S
+    ) -> None:
         config = uvicorn.Config(
             front,
             http=_OpenProtocol,
@@ -181,8 +183,8 @@ class Server(uvicorn.Server):
             lifespan="off",
             log_config=None,
             access_log=False,
-            ws_ping_interval=PING_S,
-            ws_ping_timeout=PING_TIMEOUT_S,
+            ws_ping_interval=ping_s,
+            ws_ping_timeout=ping_timeout_s,
             timeout_graceful_shutdown=1,
         )
         super().__init__(config)

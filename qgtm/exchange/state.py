@@ -63,6 +63,7 @@ def load(exchange: Exchange, state: Mapping[str, Any]) -> None:
     desk.past_halts = [from_json(Halt, body) for body in state["past_halts"]]
     desk.prices.shocks = {s: [from_json(Shock, b) for b in rows] for s, rows in state["shocks"].items()}
     desk.prices.ex_days = {s: from_json(ExDay, body) for s, body in state["ex_days"].items()}
+    desk.prices.forget_marks()
     desk.update_count = int(state["update_count"])
     desk.dawned = None if state["dawned"] is None else date.fromisoformat(state["dawned"])
     desk.executions = [from_json(Execution, body) for body in state["executions"]]

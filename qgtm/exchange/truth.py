@@ -1,5 +1,6 @@
 """What really happened, for a checker that must not ask the daemon: no client's call reaches this."""
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +20,9 @@ class Seen:
     client_order_id: str | None
 
 
+_REQUESTS_KEPT = 200_000
+
+
 class Truth:
     """The accepted orders, executions and requests, and the position and cash that follow from them.
 
@@ -28,7 +32,7 @@ class Truth:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self.requests: list[Seen] = []
+        self.requests: deque[Seen] = deque(maxlen=_REQUESTS_KEPT)
 
     @property
     def orders(self) -> tuple[Order, ...]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from qgtm.exchange.account import Close, Lot, account_view
 from qgtm.exchange.desk import Desk
 from qgtm.exchange.event import AccountView, PositionView
+from qgtm.exchange.hours import Hours
 from qgtm.exchange.order import ZERO
 
 
@@ -43,22 +44,26 @@ class Views:
         return known
 
     def _close_price(self, symbol: str, close: Close) -> Decimal:
-        return self._desk.prices.mark(symbol, close.at)
+        return self._desk.prices.closing_mark(symbol, close.at)
 
     def positions(self) -> list[PositionView]:
         """Return all open positions, by symbol."""
-        return [self._position(s, lot) for s, lot in sorted(self._desk.ledger.lots.items())]
+        before = self._session_before()
+        return [self._position(s, lot, before) for s, lot in sorted(self._desk.ledger.lots.items())]
 
     def position(self, symbol: str) -> PositionView | None:
         """Return one open position, None when there is none."""
         lot = self._desk.ledger.lots.get(symbol)
-        return None if lot is None else self._position(symbol, lot)
+        return None if lot is None else self._position(symbol, lot, self._session_before())
 
-    def _position(self, symbol: str, lot: Lot) -> PositionView:
+    def _session_before(self) -> Hours | None:
+        calendar = self._desk.prices.calendar
+        return calendar.before(calendar.current(self._desk.now).day)
+
+    def _position(self, symbol: str, lot: Lot, before: Hours | None) -> PositionView:
         desk = self._desk
         price = desk.mark(symbol)
-        hours = desk.prices.calendar.before(desk.prices.calendar.current(desk.now).day)
-        lastday = price if hours is None else desk.prices.mark(symbol, hours.close_at) or price
+        lastday = price if before is None else desk.prices.closing_mark(symbol, before.close_at) or price
         held = desk.book.held_qty(symbol, "sell" if lot.qty > 0 else "buy")
         sign = 1 if lot.qty > 0 else -1
         value = lot.qty * price

@@ -67,13 +67,13 @@ class Live:
 
 
 @contextmanager
-def live(exchange: Exchange, **more: Any) -> Iterator[Live]:
+def live(exchange: Exchange, pings: dict[str, float] | None = None, **more: Any) -> Iterator[Live]:
     """Serve an exchange on a free port in a thread; its time moves by the control port only."""
     clock = SystemClock()
     at = Instant(clock.monotonic(), clock.now())
     calendar = exchange.desk.prices.calendar
     venue = VenueTime(calendar, venue_at=exchange.now, at=at, speed=0.0, mode="stepped", boot_id="test")
-    server = Server(Front(Station(exchange, venue, **more), clock))
+    server = Server(Front(Station(exchange, venue, **more), clock), **(pings or {}))
     listening = bound("127.0.0.1", 0)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
     thread.start()

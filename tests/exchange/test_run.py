@@ -59,6 +59,7 @@ def buy(url: str, client_order_id: str) -> Any:
     return call("POST", f"{url}/v2/orders", client_order_id=client_order_id, **body)
 
 
+@pytest.mark.slow
 def test_exchange_resumes_after_kill_9_with_orders_positions_and_venue_time(
     repo: Path, tmp_path: Path
 ) -> None:
@@ -83,6 +84,7 @@ def test_exchange_resumes_after_kill_9_with_orders_positions_and_venue_time(
         assert call("GET", f"{url}/v2/orders?status=all") == []
 
 
+@pytest.mark.slow
 def test_accelerated_venue_time_goes_on_through_a_restart(repo: Path, tmp_path: Path) -> None:
     with process(repo, tmp_path, "--start", "2019-06-12") as (_, url):
         time.sleep(0.5)
@@ -122,6 +124,7 @@ def test_port_in_use_names_the_next_step(tmp_path: Path) -> None:
             serve(options(tmp_path, port=port))
 
 
+@pytest.mark.slow
 def test_second_exchange_on_one_folder_is_refused(repo: Path, tmp_path: Path) -> None:
     with (
         process(repo, tmp_path, "--speed", "0") as (child, _),

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from qgtm.exchange.core import Exchange
+from qgtm.exchange.server import PING_S, PING_TIMEOUT_S
 from qgtm.exchange.setting import Habits
 from tests.exchange.sockets import QUICK, Live, StockDataStream, TradingStream, eventually, live, streaming
 from tests.exchange.tiny import MINUTE, OPEN, TinyMarket
@@ -162,6 +163,16 @@ def test_half_open_socket_answers_no_ping_and_keeps_its_seat(served: Live) -> No
         eventually(lambda: not served.station.gate.faults.faults)
         assert not socket.ping().wait(0.3)
         assert status_of_handshake(served) == 429
+
+
+def test_socket_that_died_without_a_word_is_reaped_and_its_seat_free_again(tiny: TinyMarket) -> None:
+    assert PING_S + PING_TIMEOUT_S <= 90
+    pings = {"ping_s": 0.2, "ping_timeout_s": 0.4}
+    with live(Exchange(tiny, start=START), pings) as served, trades(served):
+        served.control("faults", stage="stream", path="trade_updates", action="half_open")
+        eventually(lambda: not served.station.gate.faults.faults)
+        assert status_of_handshake(served) == 429
+        eventually(lambda: status_of_handshake(served) == 101)
 
 
 def test_data_stream_of_the_library_gets_minutes_days_and_a_halt(served: Live, tiny: TinyMarket) -> None:
