@@ -111,6 +111,7 @@ class Chronicle:
     def notional_usd(self) -> Decimal | None:
         """Return what all positions are worth, shorts counted as longs; None when a price is missing."""
         held = {s: p.quantity for s, p in self.state.positions.items() if p.quantity}
-        if any(symbol not in self.state.marks for symbol in held):
+        marks = self.ledger.marks  # the state's, and the fill's own where no quote has come yet
+        if any(symbol not in marks for symbol in held):
             return None
-        return sum((abs(quantity) * self.state.marks[s] for s, quantity in held.items()), ZERO)
+        return sum((abs(quantity) * marks[s] for s, quantity in held.items()), ZERO)

@@ -45,7 +45,7 @@ def performance(closes: Sequence[Close]) -> Performance:
     volatility and Sharpe ratio (no risk-free rate) are a year's, from sessions' returns.
     """
     returns = [_return(before, after) for before, after in pairwise(closes)]
-    points = _points(closes, returns)
+    points = _points(closes, [0.0, *returns][: len(closes)])
     deviation = statistics.stdev(returns) if len(returns) > 1 else None
     worth = closes[-1].worth_usd if closes else {}
     return Performance(
@@ -72,7 +72,7 @@ def _return(before: Close, after: Close) -> float:
 def _points(closes: Sequence[Close], returns: Sequence[float]) -> tuple[Point, ...]:
     unit = peak = 1.0
     points = []
-    for close, grown in zip(closes, [0.0, *returns], strict=True):
+    for close, grown in zip(closes, returns, strict=True):
         unit *= 1 + grown
         peak = max(peak, unit)
         points.append(Point(close.session, close.equity_usd, unit, 1 - unit / peak))

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from qgtm.core.mode import Dot, Latch, Mode
 from qgtm.core.order import OrderState
+from qgtm.engine.state import State
 from qgtm.risk.health import PARAMS as HEALTH
 from qgtm.risk.health import Facts, health
 from qgtm.risk.kill_switch import FULL, KillSwitch, size_frac
@@ -186,12 +187,18 @@ def facts_of(chronicle: Chronicle, outside: Outside, limits: Limits) -> Facts:
         disabled=tuple(sorted(state.disabled)),
         rejected_today=orders.count(OrderState.REJECTED),
         unknown_orders=orders.count(OrderState.UNKNOWN),
-        is_clock_mismatch=False,  # no event tells of one
+        is_clock_mismatch=_is_clock_mismatch(state),
         equity_doubt=None if state.drawdown is None else state.drawdown.doubt,
         notices=_notices(chronicle),
         open_positions=held if chronicle.booted and not outside.journal_problem else None,
         notional_usd=chronicle.notional_usd if chronicle.booted else None,
     )
+
+
+def _is_clock_mismatch(state: State) -> bool:
+    """Return whether the broker closed a session that our calendar opens, and none has opened since."""
+    closed = state.closed_session
+    return closed is not None and (state.session is None or closed > state.session)
 
 
 def _notices(chronicle: Chronicle) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ A week runs from Monday 00:00 to the next in New York, and is called by its ISO 
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
@@ -322,13 +322,16 @@ class Share:
 
 
 def shares_of(week: Week) -> tuple[Share, ...]:
-    """Return one row a strategy, the best first, and the residual last; profits add up to the account's."""
+    """Return one row a strategy, the best first, and the residual last; profits and slippage add up."""
     account = week.account
     if account is None:
         return ()
     earned = {**account.by_strategy_usd, RESIDUAL: account.residual_usd}
-    rows = [_share(owner, pnl_usd, week.fills) for owner, pnl_usd in earned.items()]
-    return tuple(sorted(rows, key=lambda row: (row.owner == RESIDUAL, -row.pnl_usd, row.owner)))
+    rows = [_share(owner, pnl_usd, week.fills) for owner, pnl_usd in earned.items() if owner != RESIDUAL]
+    rows.sort(key=lambda row: (-row.pnl_usd, row.owner))
+    rest = _share(RESIDUAL, account.residual_usd, week.fills)
+    rounded = week.slippage_usd - sum((row.slippage_usd for row in rows), ZERO)
+    return (*rows, replace(rest, slippage_usd=rounded))
 
 
 def _share(owner: str, pnl_usd: Decimal, fills: Sequence[Fill]) -> Share:

@@ -132,26 +132,20 @@ class Gate:
     # -- http ----------------------------------------------------------------------------
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path, begun = scope["path"], False
-
-        async def dressed(message: Message) -> None:
-            nonlocal begun
-            if message["type"] == "http.response.start":
-                begun = True
-                message["headers"] = _with(message.get("headers", ()), self._headers(path))
-            await send(message)
-
+        out = _Dressed(send, self._headers(scope["path"]))
         refusal = self._refusal(scope)
         if refusal:
-            await _answer(dressed, *refusal)
+            await _answer(out, *refusal)
             return
+        number = 0
         try:
-            await self.app(scope, receive, dressed)
-        except Exception:
+            await self.app(scope, receive, out)
+        except Exception:  # noqa: BLE001 - whatever failed: the log gets the trace, the client a number
             number = next(self._numbers)
-            log.exception("request %s failed: %s", number, path)
-            if not begun:
-                await _answer(dressed, 500, f"something failed here; the log has it under request {number}")
+            log.exception("request %s failed: %s", number, scope["path"])
+        if out.is_failed or (number and not out.is_begun):
+            out.keeps_errors = False
+            await _answer(out, 500, f"something failed here; the log has it under request {number}")
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | tuple[int, str, float] | None:
         """Return why a request is refused (status, sentence, seconds to wait), None when it may come in."""
@@ -195,6 +189,25 @@ class Gate:
             await _close(send)
         finally:
             self._sockets -= 1
+
+
+@dataclass
+class _Dressed:
+    """Send an answer on with the headers that every answer carries, and keep back what says an error inside."""
+
+    send: Send
+    headers: Mapping[str, str]
+    keeps_errors: bool = True
+    is_begun: bool = False
+    is_failed: bool = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.is_failed = self.keeps_errors and message["status"] >= 500
+            self.is_begun = not self.is_failed
+            message["headers"] = _with(message.get("headers", ()), self.headers)
+        if not self.is_failed:
+            await self.send(message)
 
 
 async def _close(send: Send) -> None:

@@ -1,0 +1,193 @@
+"""OpB's page: what it says, how small it is, and that nothing foreign gets into it."""
+
+import gzip
+import re
+from decimal import Decimal as D
+from html.parser import HTMLParser
+
+import pytest
+
+from qgtm.core.events import AlertRaised, BreakFound, FeedFailed, StrategyDisabled
+from qgtm.core.mode import Dot
+from qgtm.views.chronicle import Chronicle
+from qgtm.views.performance import performance
+from qgtm.web.lookout import Look
+from qgtm.web.page import ageing, left_s, phone_page, policy, style
+from tests.views.told import closed, live, opened, sample, told, traded, views
+from tests.web.seen import WALL, look_at
+
+EVIL = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"
+
+
+def page(look: Look, live_view: str | None = None) -> str:
+    points = performance(look.chronicle.ledger.closes).points
+    alerts = list(look.chronicle.alerts)
+    return phone_page(look.summary, points, alerts, WALL, script="/assets/phone.js", live=live_view)
+
+
+def day() -> Chronicle:
+    return told(
+        live(),
+        closed(GLD=179.0),
+        views(tsmom={"GLD": 0.5}),
+        opened(),
+        traded("GLD", 100, "180", tsmom=100),
+        sample("100412", "100000", GLD="184.12"),
+    )
+
+
+class Text(HTMLParser):
+    """Collect what a person would read, tags and their attributes apart."""
+
+    def __init__(self, document: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(document)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data.strip())
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Green", "All is well", "$100,412.00", "+$412 (+0.41%)", "At the peak", "Open positions 1",
+        "Total notional $18,412", "Long GLD (tsmom)", "Running for 1h 6m", "Connected, practice exchange",
+        "2 of 4", "Written 14:30:05 New York", "Last sign of life",
+    ],
+)  # fmt: skip
+def test_page_of_a_good_day_says(said: str) -> None:
+    assert said in Text(page(look_at(day()))).text
+
+
+def test_page_is_small_enough_for_one_short_answer() -> None:
+    full = told(day_of_many_closes())
+    document = page(look_at(full), "/live").encode()
+    assert len(document) < 30_000
+    assert len(gzip.compress(document, 6)) < 10_000
+
+
+def day_of_many_closes() -> list[object]:
+    return [*live(), *(event for n in range(300) for event in closed(GLD=100.0 + n % 17))]  # type: ignore[return-value]
+
+
+def test_page_asks_for_nothing_else_before_it_is_read() -> None:
+    tags = Text(page(look_at(day()), "/live")).tags
+    sources = [(tag, a.get("src") or a.get("href")) for tag, a in tags if a.get("src") or a.get("href")]
+    assert [tag for tag, address in sources if not str(address).startswith("data:")] == ["script"]
+    assert all("defer" in a for tag, a in tags if tag == "script")
+    assert [tag for tag, a in tags if "style" in a or any(name.startswith("on") for name in a)] == []
+
+
+@pytest.mark.parametrize("dot", list(Dot))
+def test_dot_is_said_in_words_beside_its_colour(dot: Dot) -> None:
+    events = {
+        Dot.GREEN: [],
+        Dot.YELLOW: [FeedFailed(feed="ohlcv", reason="")],
+        Dot.ORANGE: [StrategyDisabled(strategy="tsmom", reason="")],
+        Dot.RED: [BreakFound(subject="GLD", ours=D(1), brokers=D(2), detail="")],
+    }[dot]
+    look = look_at(told(live(), events))
+    document = page(look)
+    assert f'class="card health {dot.value}"' in document
+    assert f'<span class="soon">{dot.value.capitalize()}</span>' in document
+    assert look.summary.sentence in Text(document).text
+
+
+def test_page_of_a_fund_that_never_ran_guesses_nothing() -> None:
+    text = Text(page(look_at(Chronicle(), age_s=None))).text
+    assert "Account value Unknown Today: unknown" in text
+    assert "Open positions Unknown Total notional Unknown" in text
+    assert "No sign of life is known." in text
+    assert "qgtm up" in text
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [StrategyDisabled(strategy=EVIL, reason=EVIL)],
+        [FeedFailed(feed=EVIL, reason=EVIL)],
+        [BreakFound(subject=EVIL, ours=D(1), brokers=D(2), detail=EVIL)],
+        [AlertRaised(level=EVIL, cause=EVIL, text=EVIL)],
+        [views(**{EVIL: {EVIL: 1.0}})],
+    ],
+)
+def test_foreign_text_never_becomes_a_tag(events: list[object]) -> None:
+    tags = Text(page(look_at(told(live(), *events)))).tags  # type: ignore[arg-type]
+    assert [tag for tag, _ in tags].count("script") == 1
+    assert "img" not in [tag for tag, _ in tags]
+
+
+def test_foreign_text_in_a_problem_is_escaped() -> None:
+    document = page(look_at(told(live()), journal_problem=EVIL))
+    assert "<img" not in document
+    assert "&lt;img src=x" in document
+
+
+@pytest.mark.parametrize(
+    ("age_s", "left"), [(0.0, 90.0), (30.0, 60.0), (89.0, 1.0), (90.0, 90.0), (4000.0, 90.0), (None, 90.0)]
+)
+def test_page_turns_grey_ninety_seconds_after_the_last_word(age_s: float | None, left: float) -> None:
+    assert left_s(age_s) == left
+
+
+def test_age_is_handed_to_the_style_sheet_and_to_the_script() -> None:
+    document = page(look_at(told(live()), age_s=12.34))
+    assert ":root{--age:-12.3s;--left:77.7s}" in document
+    assert 'data-age="12.3" data-left="77.7"' in document
+
+
+def test_style_rolls_through_ninety_seconds_and_then_in_steps() -> None:
+    document = page(look_at(told(live())))
+    rolled = re.search(r'secs"><i>(.*?)</i>', document, re.S)
+    assert rolled is not None
+    assert rolled.group(1).split("\n") == [f"{n} s ago" for n in range(90)]
+    # two minutes are 0.139% of a day, and the second line of seventeen
+    assert "0.139%{transform:translateY(-5.882%)}" in style()
+    assert "$steps" not in style()
+
+
+def test_page_renews_itself_without_script_only() -> None:
+    assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in page(look_at(day()))
+
+
+def test_live_view_is_named_only_where_there_is_one() -> None:
+    assert "data-live" not in page(look_at(day()))
+    assert 'data-live="/live"' in page(look_at(day()), "/live")
+
+
+def test_policy_allows_exactly_the_two_style_blocks_of_the_page() -> None:
+    document = page(look_at(told(live()), age_s=2.0))
+    blocks = re.findall(r"<style>(.*?)</style>", document, re.S)
+    assert blocks == [style(), ageing(2.0)]
+    assert policy(*blocks).count("sha256-") == 2
+    assert "unsafe" not in policy(*blocks)
+
+
+@pytest.mark.parametrize(("value", "x"), [("1", "0.00%"), ("0.97", "25.00%"), ("0.5", "100.00%")])
+def test_mark_on_the_bar_stands_at_the_fall_and_stays_inside(value: str, x: str) -> None:
+    from dataclasses import replace
+
+    chronicle = told(live())
+    assert chronicle.state.drawdown is not None
+    fallen = replace(chronicle.state.drawdown, unit_value_usd=D(value))
+    chronicle.state = replace(chronicle.state, drawdown=fallen)
+    assert f'<svg x="{x}" y="0"' in page(look_at(chronicle))
+
+
+def test_zones_of_the_bar_meet_at_three_quarters_of_the_soft_cap_and_at_it() -> None:
+    zones = re.findall(r'<rect class="(.)" x="([\d.]+)%" y="16" width="([\d.]+)%"', page(look_at(day())))
+    assert zones == [("g", "0.00", "50.00"), ("y", "50.00", "16.67"), ("r", "66.67", "33.33")]
+
+
+def test_practice_says_how_fast_its_time_runs() -> None:
+    assert "Practice exchange, 390 times real time" in page(look_at(day(), speed=390.0))
+    assert "times real time" not in page(look_at(day(), speed=1.0))
