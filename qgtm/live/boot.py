@@ -7,37 +7,32 @@ Only a broker that does not answer is asked again, since it may come back by its
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Final
 
-from qgtm import __version__
-from qgtm.adapters.clock import SystemClock, VenueClock, boot_id
-from qgtm.adapters.files import made_writable
+from qgtm.adapters.clock import SystemClock, boot_id
 from qgtm.adapters.heartbeat import Heartbeat, HeartbeatFile
-from qgtm.adapters.inbox import Inbox
-from qgtm.adapters.journal import SqliteJournal
-from qgtm.adapters.lease import Lease
-from qgtm.adapters.manifest import load_manifest, manifest_sha, verify_prints
-from qgtm.adapters.snapshot import Snapshots
 from qgtm.adapters.store import BarStore
 from qgtm.core.bar import BarSet
-from qgtm.core.errors import BootRefused, BrokerError, QgtmError
-from qgtm.core.events import Booted, BootStepFinished, CashMoved, WentLive
+from qgtm.core.errors import BootRefused, BrokerError, FeedError, QgtmError
+from qgtm.core.events import (
+    BootStepFinished,
+    BreakFound,
+    CashMoved,
+    Event,
+    WentLive,
+)
 from qgtm.core.universe import SYMBOLS
-from qgtm.engine.live_loop import Desk
-from qgtm.engine.state import State, folded
-from qgtm.features.history import History
-from qgtm.keys import load_keys, venue
-from qgtm.live.kernel import Kernel
-from qgtm.live.perform import account_sample, closed
-from qgtm.live.reconciliation import differences, late_news, read_books
-from qgtm.live.rig import PACKAGE, Rig
-from qgtm.live.wish import deployment, facts_of
-from qgtm.strategies import BY_NAME
+from qgtm.live.groundwork import configuration, strategies
+from qgtm.live.perform import account_sample, closed, market_hours
+from qgtm.live.reconciliation import FLOWS_BACK, differences, late_news, read_books
+from qgtm.live.rig import Rig
 
 Say = Callable[[BootStepFinished], None]
 ASK_AGAIN_S: Final = 5.0
 STREAM_S: Final = 10.0
 SETTLED_S: Final = 2.0
+LOOKS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,7 @@ def _verdict(rig: Rig, number: int, each: Step, say: Say) -> BootStepFinished:
             detail, is_ok = each.do(rig), True
         except QgtmError as problem:
             detail = str(problem)
-            if not (each.may_wait and isinstance(problem, BrokerError)):
+            if not (each.may_wait and isinstance(problem, BrokerError | FeedError)):
                 say(_finished(number, each, False, detail, timer.monotonic() - began_s))
                 raise
             say(_finished(number, each, False, f"{detail}; asking again", timer.monotonic() - began_s))
@@ -88,85 +83,6 @@ def _verdict(rig: Rig, number: int, each: Step, say: Say) -> BootStepFinished:
 def _finished(number: int, each: Step, is_ok: bool, detail: str, took_s: float) -> BootStepFinished:
     return BootStepFinished(
         number=number, name=each.name, is_ok=is_ok, detail=detail, took_s=round(took_s, 3)
-    )
-
-
-# --- 1 and 2: what is on this machine -----------------------------------------------------------
-
-
-def _configuration(rig: Rig) -> str:
-    made_writable(rig.state_dir)
-    rig.keys = load_keys(rig.config.path, rig.environ)
-    rig.venue = venue(rig.config, rig.keys, rig.environ)
-    embedded = rig.venue == "embedded"
-    rig.clock = VenueClock(rig.state_dir.exchange / "venue.json") if embedded else SystemClock()
-    return f"{rig.config.path.name}, {rig.venue}, {len(rig.keys.found)} keys"
-
-
-def _strategies(rig: Rig) -> str:
-    rig.manifest = load_manifest(PACKAGE)
-    if found := verify_prints(PACKAGE, rig.manifest):
-        raise BootRefused("\n".join(difference.sentence for difference in found))
-    unknown = [name for name in rig.config.strategies.enabled if name not in BY_NAME]
-    if unknown:
-        raise BootRefused(
-            f"no strategy {unknown[0]} is printed: correct strategies.enabled; "
-            f"there are {', '.join(BY_NAME)}."
-        )
-    rig.journal = SqliteJournal(rig.state_dir.journal)
-    rig.snapshots = Snapshots(rig.state_dir.snapshots, manifest_sha(rig.manifest))
-    state = _restored(rig)
-    rig.lease = Lease(rig.state_dir.lease, least=state.epoch)
-    rig.inbox = Inbox(rig.state_dir.inbox)
-    rig.inbox.go_on_after(state.command_id)
-    _deployment(rig, state)
-    names = rig.config.strategies.enabled
-    return f"{len(names)}/{len(BY_NAME)} loaded, {len(rig.manifest.prints)} prints as deployed"
-
-
-def _restored(rig: Rig) -> State:
-    """Fold the journal, from the newest snapshot that it bears out; the kernel starts from what comes out."""
-    kept = rig.snapshots.load(State, rig.journal.hash_at)
-    state = folded((entry.event for entry in rig.journal.read(kept.head.seq)), kept.state)
-    rig.history = History(SYMBOLS)
-    desk = Desk(
-        limits=rig.config.limits,
-        strategies=tuple(BY_NAME[name] for name in rig.config.strategies.enabled),
-        history=rig.history,
-        tape_share_frac=float(rig.config.feeds.ohlcv.tape_share_frac),
-    )
-    rig.kernel = Kernel(
-        desk, rig.history, rig.journal, perform=lambda effect: rig.hands.start(effect), state=state
-    )
-    return state
-
-
-def _deployment(rig: Rig, state: State) -> None:
-    """Take the inbox in, then refuse prints that nobody deployed; the first paper start deploys its own."""
-    now = rig.clock.now()
-    for wish in rig.inbox.wishes(state.command_id):
-        rig.kernel.take_all(facts_of(wish, rig.kernel.state, rig.manifest), now)
-    sha, deployed = manifest_sha(rig.manifest), rig.kernel.state.manifest_sha
-    if not deployed and rig.venue != "live":
-        rig.kernel.take(deployment(rig.manifest, "first start"), now)
-    elif sha != deployed:
-        raise BootRefused(
-            f"these prints (manifest {sha[:8]}) are not the deployed ones ({deployed[:8] or 'none'}): "
-            "run `qgtm deploy` to put them to work, or `git checkout qgtm` to go back."
-        )
-    rig.kernel.take(_booted(rig, sha), now)
-
-
-def _booted(rig: Rig, sha: str) -> Booted:
-    return Booted(
-        epoch=rig.lease.epoch,
-        version=__version__,
-        venue=rig.venue,
-        manifest_sha=sha,
-        config_sha=rig.config.sha,
-        account_number=rig.config.broker.account_number,
-        strategies=tuple(rig.config.strategies.enabled),
-        strategies_total=len(BY_NAME),
     )
 
 
@@ -197,7 +113,11 @@ def _broker(rig: Rig) -> str:
 def _reconciliation(rig: Rig) -> str:
     kernel, now = rig.kernel, rig.clock.now()
     if kernel.state.cash_usd == 0 and not kernel.state.positions:
-        cash = rig.broker.account().cash_usd
+        # What moved of late is told again by the first comparison, which books it.
+        of_late = sum(
+            (flow.amount_usd for flow in rig.broker.cash_flows((now - FLOWS_BACK).date())), Decimal(0)
+        )
+        cash = rig.broker.account().cash_usd - of_late
         kernel.take(CashMoved(activity_id="start", kind="start", amount_usd=cash), now)
     reconcile(rig)
     breaks = kernel.state.breaks
@@ -208,20 +128,22 @@ def _reconciliation(rig: Rig) -> str:
 
 
 def reconcile(rig: Rig) -> None:
-    """Compare both books; a difference counts only when a second look, a moment later, shows it again.
+    """Compare both books; a difference counts only when the next look, a moment later, shows the same.
 
-    Raises BrokerError when the broker does not answer.
+    Raises BrokerError when the broker does not answer, or when both books keep moving.
     """
-    kernel = rig.kernel
-    for look in (1, 2):
+    kernel, doubtful = rig.kernel, list[Event]()
+    for _ in range(LOOKS):
         books = read_books(rig.broker, kernel.state.live_orders, rig.clock.now())
         kernel.take_all(late_news(books), rig.clock.now())
         found = differences(kernel.state, books)
-        if len(found) == 1 or look == 2:
-            break
+        breaks: list[Event] = [event for event in found if isinstance(event, BreakFound)]
+        if not breaks or breaks == doubtful:
+            kernel.take_all(found, rig.clock.now())
+            return
+        doubtful = breaks
         rig.stop.wait(SETTLED_S)
-    for event in found:
-        kernel.take(event, rig.clock.now())
+    raise BrokerError(f"both books differ in another way at each of {LOOKS} looks: orders still fill")
 
 
 # --- 5 to 8: data, risk, life -------------------------------------------------------------------
@@ -260,7 +182,7 @@ def _fill_store(rig: Rig, last: date) -> int:
 def _take_history(rig: Rig, sets: Sequence[BarSet]) -> None:
     """Let the history hold what was decided on already; later sessions come as events, one by one."""
     kernel = rig.kernel
-    decided = kernel.state.bars_session or sets[-2].session if len(sets) > 1 else None
+    decided = kernel.state.bars_session or (sets[-2].session if len(sets) > 1 else None)
     for bars in sets:
         if decided is not None and bars.session <= decided:
             rows = {s: (b.open, b.high, b.low, b.close, b.volume) for s, b in bars.bars.items()}
@@ -270,7 +192,7 @@ def _take_history(rig: Rig, sets: Sequence[BarSet]) -> None:
 
 
 def _risk(rig: Rig) -> str:
-    rig.kernel.take(account_sample(rig.broker, rig.clock), rig.clock.now())
+    rig.kernel.take_all([market_hours(rig.broker), account_sample(rig.broker, rig.clock)], rig.clock.now())
     state, limits = rig.kernel.state, rig.config.limits
     latches = ", ".join(state.switch.latches) or "no latch"
     caps = f"caps at {limits.soft_cap_frac:.0%} and {limits.hard_cap_frac:.0%}"
@@ -307,8 +229,8 @@ def _live(rig: Rig) -> str:
 
 
 STEPS: Final = (
-    Step("configuration and keys", _configuration),
-    Step("strategies and checksums", _strategies),
+    Step("configuration and keys", configuration),
+    Step("strategies and checksums", strategies),
     Step("broker", _broker, may_wait=True),
     Step("reconciliation", _reconciliation, may_wait=True),
     Step("data", _data, may_wait=True),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from qgtm.core.effects import Cancel, Effect, FetchQuotes, Submit
+from qgtm.core.effects import Cancel, Effect, FetchBars, FetchQuotes, Submit
 from qgtm.core.errors import BrokerError
 from qgtm.core.events import (
     BreakFound,
@@ -12,9 +12,14 @@ from qgtm.core.events import (
     BrokerLost,
     Event,
     FeedFailed,
+    OrderAccepted,
+    OrderRejected,
+    PositionsSeen,
+    QuotesSeen,
     Stopped,
     TimePassed,
 )
+from qgtm.core.order import OrderState
 from qgtm.live.boot import beat
 from qgtm.live.hands import Answer
 from qgtm.live.perform import OHLCV
@@ -29,6 +34,7 @@ LOST_AFTER_S: Final = 30.0  # of answers that did not come
 RECONCILE_S: Final = 900.0  # venue seconds between two comparisons of both books
 LEAST_RECONCILE_S: Final = 30.0  # process seconds between them, however fast venue time runs
 WIND_DOWN_S: Final = 10.0
+LEADS_TO_ORDERS: Final = (QuotesSeen, PositionsSeen)
 
 Suspicion = frozenset[tuple[str, str, str]]
 
@@ -77,14 +83,18 @@ class Loop:
             if answer.problem is not None:
                 self._take_problem(answer, now_s)
                 continue
-            self.rig.last_broker_at = self.rig.clock.now()
-            self._failing_since_s = None
+            if is_brokers_word(answer):
+                self.rig.last_broker_at = self.rig.clock.now()
+                self._failing_since_s = None
             if isinstance(answer.books, Books):
                 self._compare(answer.books, now_s)
             for event in answer.events:
-                self._take(event)
+                if not (self.rig.stop.is_set() and isinstance(event, LEADS_TO_ORDERS)):
+                    self._take(event)
 
     def _take_problem(self, answer: Answer, now_s: float) -> None:
+        if is_held_back(answer.problem):
+            return  # our own call limit: the broker is not gone
         if isinstance(answer.problem, BrokerError):
             self._failing_since_s = now_s if self._failing_since_s is None else self._failing_since_s
         else:
@@ -108,6 +118,7 @@ class Loop:
         reason = self.rig.is_stream_lost or ("no call was answered for 30 s" if is_failing else "")
         lost = self.rig.kernel.state.broker_lost
         if reason and not lost:
+            self.rig.is_resync_due = True
             self._take(BrokerLost(reason=reason))
         elif lost and not reason and self.rig.stream.is_listening and not self.rig.is_resync_due:
             self._take(BrokerFound())
@@ -156,7 +167,8 @@ class Loop:
     def may_start(self, effect: Effect) -> bool:
         """Return whether an effect may go out: new risk only while both ways to the broker are open."""
         if isinstance(effect, Submit):
-            return effect.order.is_reducing or self._is_ready
+            is_let_out = effect.order.is_reducing and not self.rig.stop.is_set()
+            return is_let_out or self._is_ready
         return not isinstance(effect, FetchQuotes) or self._is_ready
 
     @property
@@ -178,13 +190,33 @@ class Loop:
         """Cancel what rests, learn what became of it, and write down that we stopped; at most ten seconds."""
         clock, kernel = self.rig.clock, self.rig.kernel
         until_s = clock.monotonic() + WIND_DOWN_S
-        while kernel.state.live_orders and clock.monotonic() < until_s:
+        while self._is_on_its_way and clock.monotonic() < until_s:
             for order in kernel.state.live_orders:
                 if order.broker_order_id:
                     self.rig.hands.start(Cancel(order, "the daemon stops"))
             self.turn()
             self.rig.wake.wait(TICK_S)
             self.rig.wake.clear()
-        resting = len(kernel.state.live_orders)
+        resting = sum(1 for order in kernel.state.live_orders if order.state is not OrderState.FORMED)
         self._take(Stopped(reason=f"told to; {resting} orders still live" if resting else "told to"))
         self.rig.snapshots.write(kernel.state, self.rig.journal.head(), clock.now())
+
+    @property
+    def _is_on_its_way(self) -> bool:
+        """Return whether an order is at the broker, as far as is known; one that was never sent is not."""
+        sent = any(order.state is not OrderState.FORMED for order in self.rig.kernel.state.live_orders)
+        return sent or self.rig.hands.is_flying(Submit)
+
+
+def is_brokers_word(answer: Answer) -> bool:
+    """Return whether an answer proves that the broker answers: the feed's do not, nor an unknown outcome."""
+    if isinstance(answer.effect, FetchBars | FetchQuotes):
+        return False
+    if isinstance(answer.effect, Submit):
+        return any(isinstance(event, OrderAccepted | OrderRejected) for event in answer.events)
+    return True
+
+
+def is_held_back(problem: Exception | None) -> bool:
+    """Return whether a call limit, ours or the broker's, is all that kept a call from being made."""
+    return isinstance(problem, BrokerError) and bool(getattr(problem.__cause__, "is_held_back", False))

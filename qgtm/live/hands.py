@@ -1,5 +1,6 @@
 """Effects in flight: one of a kind at a time, paced, on threads whose answers come back as events."""
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -8,13 +9,13 @@ from typing import Final
 from qgtm.core.effects import Effect
 from qgtm.core.errors import QgtmError
 from qgtm.core.events import Event
-from qgtm.live.perform import PACE_S, URGENT, key_of
+from qgtm.live.perform import PACE_S, is_urgent, key_of
 from qgtm.live.reconciliation import Books, ReadBooks
 
 Wanted = Effect | ReadBooks
 Done = Sequence[Event] | Books
 Deed = Callable[[Wanted], Done]
-CLOSE_WITHIN_S: Final = 10.0
+HURRIED_S: Final = 0.5  # the least pause between two asks, however many hints come
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,20 @@ class Hands:
     wake: Callable[[], None]
     _flying: dict[str, tuple[Wanted, Future[Done]]] = field(default_factory=dict)
     _started_s: dict[str, float] = field(default_factory=dict)
+    _hurried: set[str] = field(default_factory=set)
     _workers: dict[bool, ThreadPoolExecutor] = field(default_factory=dict)
 
     def start(self, effect: Wanted) -> None:
         """Start an effect, unless one of its kind is in flight or was started a moment ago."""
         key, pace_s = key_of(effect), PACE_S.get(type(effect), 0.0)
+        pace_s = min(pace_s, HURRIED_S) if key in self._hurried else pace_s
         now_s = self.monotonic()
-        if key in self._flying or now_s - self._started_s.get(key, -pace_s) < pace_s:
+        if key in self._flying or now_s - self._started_s.get(key, -math.inf) < pace_s:
             return
+        self._hurried.discard(key)
         self._started_s[key] = now_s
-        is_urgent = isinstance(effect, URGENT)
-        future = self._worker(is_urgent).submit(self.urgent if is_urgent else self.ordinary, effect)
+        urgent = is_urgent(effect)
+        future = self._worker(urgent).submit(self.urgent if urgent else self.ordinary, effect)
         self._flying[key] = (effect, future)
         future.add_done_callback(lambda _: self.wake())
 
@@ -76,14 +80,13 @@ class Hands:
             return Answer(effect, problem=problem)
         raise problem  # a fault of ours, not of the world: the daemon ends rather than limps
 
-    @property
-    def is_idle(self) -> bool:
-        """Return whether nothing is in flight."""
-        return not self._flying
+    def is_flying(self, kind: type[Wanted]) -> bool:
+        """Return whether an effect of this kind is in flight."""
+        return any(isinstance(effect, kind) for effect, _ in self._flying.values())
 
     def hurry(self, key: str) -> None:
-        """Let the effect of this key be started at once again, whenever it was started last."""
-        self._started_s.pop(key, None)
+        """Let the effect of this key be started again half a second after it was last, not after its pace."""
+        self._hurried.add(key)
 
     def close(self) -> None:
         """Start nothing more; what is in flight ends within its own time limits."""

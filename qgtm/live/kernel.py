@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from qgtm.core.effects import Effect
-from qgtm.core.events import BarsClosed, CashMoved, Event, FeedFailed, FeedRecovered, OrderUpdated
+from qgtm.core.events import (
+    BarsClosed,
+    CashMoved,
+    Event,
+    FeedFailed,
+    FeedRecovered,
+    MarketHoursSeen,
+    OrderUpdated,
+)
 from qgtm.engine.live_loop import Desk, step
 from qgtm.engine.state import State, changed
 from qgtm.features.history import History
@@ -64,6 +72,8 @@ def teaches_nothing(state: State, event: Event) -> bool:
     if isinstance(event, OrderUpdated):
         order = state.orders.get(event.client_order_id)
         return order is None or changed(state, event).orders[event.client_order_id] == order
+    if isinstance(event, MarketHoursSeen):
+        return event == state.market
     if isinstance(event, CashMoved):
         return event.activity_id in state.flow_ids
     if isinstance(event, FeedFailed):

@@ -29,6 +29,7 @@ from qgtm.core.events import (
     Event,
     FeedFailed,
     FeedRecovered,
+    MarketHoursSeen,
     OrderAccepted,
     OrderNotFound,
     OrderRejected,
@@ -38,6 +39,7 @@ from qgtm.core.events import (
     QuotesSeen,
 )
 from qgtm.core.outcome import Accepted, Rejected
+from qgtm.core.reducing import is_flattening
 from qgtm.core.universe import SYMBOLS
 from qgtm.ports import Broker, BrokerOrder, Clock, Feed
 
@@ -63,6 +65,11 @@ class World:
     feed: Feed
     clock: Clock
     is_leader: Callable[[], bool]
+
+
+def is_urgent(effect: object) -> bool:
+    """Return whether an effect takes the way of its own that no slow read can block: what ends exposure."""
+    return isinstance(effect, URGENT) or (isinstance(effect, Submit) and is_flattening(effect.order))
 
 
 def key_of(effect: object) -> str:
@@ -136,7 +143,15 @@ def update_of(order: BrokerOrder) -> OrderUpdated:
 
 
 def _sample(effect: SampleAccount, world: World) -> Sequence[Event]:
-    return [account_sample(world.broker, world.clock)]
+    return [market_hours(world.broker), account_sample(world.broker, world.clock)]
+
+
+def market_hours(broker: Broker) -> MarketHoursSeen:
+    """Return what the broker's clock says of the market; raise BrokerError."""
+    seen = broker.clock()
+    return MarketHoursSeen(
+        is_open=seen.is_open, next_open_at=seen.next_open_at, next_close_at=seen.next_close_at
+    )
 
 
 def account_sample(broker: Broker, clock: Clock) -> AccountSampled:
@@ -166,13 +181,15 @@ def _positions(effect: FetchPositions, world: World) -> Sequence[Event]:
 
 
 def _bars(effect: FetchBars, world: World) -> Sequence[Event]:
+    start = effect.session if effect.after is None else effect.after + timedelta(days=1)
     try:
-        sets = world.feed.daily(SYMBOLS, effect.session, effect.session)
+        sets = world.feed.daily(SYMBOLS, start, effect.session)
     except FeedError as problem:
         return [FeedFailed(feed=OHLCV, reason=str(problem))]
-    if not sets or not sets[-1].bars:
-        return [FeedFailed(feed=OHLCV, reason=f"no daily bars of {effect.session} yet")]
-    return [closed(sets[-1], world.clock.now()), FeedRecovered(feed=OHLCV)]
+    known = [closed(bars, world.clock.now()) for bars in sets if bars.bars]
+    if not known or known[-1].session != effect.session:
+        return [*known, FeedFailed(feed=OHLCV, reason=f"no daily bars of {effect.session} yet")]
+    return [*known, FeedRecovered(feed=OHLCV)]
 
 
 def closed(bars: BarSet, now: datetime) -> BarsClosed:
@@ -186,10 +203,11 @@ def closed(bars: BarSet, now: datetime) -> BarsClosed:
 
 
 def _quotes(effect: FetchQuotes, world: World) -> Sequence[Event]:
+    now = world.clock.now()
     if not effect.symbols:
-        return [QuotesSeen(quotes={})]
+        return [QuotesSeen(quotes={}, at=now)]
     try:
-        return [QuotesSeen(quotes=world.feed.quotes(effect.symbols)), FeedRecovered(feed="quotes")]
+        return [QuotesSeen(quotes=world.feed.quotes(effect.symbols), at=now), FeedRecovered(feed="quotes")]
     except FeedError as problem:
         return [FeedFailed(feed="quotes", reason=str(problem))]
 

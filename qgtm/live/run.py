@@ -2,6 +2,8 @@
 
 import signal
 from collections.abc import Callable, Mapping
+from queue import SimpleQueue
+from threading import Thread
 
 from qgtm.adapters.files import StateDir
 from qgtm.config import Config
@@ -20,8 +22,7 @@ def run(
     Raises QgtmError when the boot is refused or the journal fails.
     """
     rig = Rig(config, state_dir, environ)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: _stop(rig))
+    _stop_when_told(rig)
     try:
         if boot(rig, say):
             loop = Loop(rig)
@@ -31,9 +32,22 @@ def run(
         rig.close()
 
 
-def _stop(rig: Rig) -> None:
-    rig.stop.set()
-    rig.wake.set()
+def _stop_when_told(rig: Rig) -> None:
+    """Let a signal stop the loop. The handler only queues a word.
+
+    It runs between any two steps of the main thread, which may just then hold the lock of the very flag
+    that is to be set; `SimpleQueue.put` is made for that place.
+    """
+    told: SimpleQueue[None] = SimpleQueue()
+
+    def stop() -> None:
+        told.get()
+        rig.stop.set()
+        rig.wake.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.put(None))
+    Thread(target=stop, name="stop", daemon=True).start()
 
 
 def _start(rig: Rig, loop: Loop, effect: Effect) -> None:

@@ -5,12 +5,12 @@ Nothing is serialised on the way, so a replay spends its time on decisions and f
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 from qgtm.adapters.alpaca_parse import STATES
+from qgtm.adapters.calendar import xnys
 from qgtm.core.bar import Bar, BarSet, nonsense
-from qgtm.core.errors import BrokerError
 from qgtm.core.events import CashMoved, QuoteSeen
 from qgtm.core.order import Order, OrderState, Side
 from qgtm.core.outcome import Accepted, Outcome, Rejected
@@ -30,19 +30,17 @@ class DirectBroker:
     times: Clock
 
     def clock(self) -> MarketClock:
-        """Return what the venue's clock says; raise BrokerError when no session lies ahead."""
-        now = self.times.now()
-        ahead = [
-            s for s in self.market.sessions(now.date(), now.date() + timedelta(days=12)) if s.close_at > now
-        ]
-        if not ahead:
-            raise BrokerError(f"the market has no session after {now:%Y-%m-%d}; give it more bars")
-        opens = [session.open_at for session in ahead if session.open_at > now]
+        """Return what the venue's clock says, by the calendar: the end of the bars shows in nothing."""
+        now, calendar = self.times.now(), xnys()
+        today = calendar.session_on(now.date())
+        if today is None or today.close_at <= now:
+            today = calendar.next_session(now.date())
+        later = today if now < today.open_at else calendar.next_session(today.day)
         return MarketClock(
             now=now,
-            is_open=ahead[0].open_at <= now,
-            next_open_at=opens[0] if opens else ahead[0].close_at,
-            next_close_at=ahead[0].close_at,
+            is_open=today.open_at <= now,
+            next_open_at=later.open_at,
+            next_close_at=today.close_at,
         )
 
     def account(self) -> Account:

@@ -117,7 +117,7 @@ class Replay:
     def _trade(self, session: Session) -> None:
         """Turn until the targets are reached or no order may go out; look ever less often at what rests."""
         last_call = session.close_at - timedelta(seconds=self.desk.params.last_call_s)
-        pause = FIRST_LOOK
+        pause, tried = FIRST_LOOK, self.kernel.state.numbers
         while self.clock.now() < last_call:
             self.clock.wait(self.desk.params.sample_every_s)
             self._turn(session)
@@ -126,8 +126,12 @@ class Replay:
                 self._at(min(self.clock.now() + pause, last_call))
                 pause = min(pause * 4, LONGEST_LOOK)
             elif state.is_pending:
-                pause = FIRST_LOOK
-                self._at(self.clock.now() + timedelta(seconds=self.desk.params.round_every_s))
+                # What was refused may pass by itself: soon asked again at first, ever less often then.
+                rest = timedelta(seconds=self.desk.params.round_every_s)
+                formed = state.numbers
+                pause = FIRST_LOOK if formed != tried else min(pause * 4, LONGEST_LOOK)
+                tried = formed
+                self._at(min(self.clock.now() + max(rest, pause), last_call))
             else:
                 return
 

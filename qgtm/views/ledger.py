@@ -6,7 +6,7 @@ account's, and what no strategy owns is the residual's.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -147,7 +147,8 @@ class Ledger:
         before = self._orders.get(event.client_order_id)
         if before is None:
             return
-        after = learned(before, event.state, event.filled_quantity, event.filled_price)
+        counted = min(event.filled_quantity, before.quantity)  # more than was ordered is a break
+        after = learned(before, event.state, counted, event.filled_price)
         self._orders[event.client_order_id] = after
         quantity = after.filled_quantity - before.filled_quantity
         if quantity:
@@ -155,6 +156,8 @@ class Ledger:
                 (before.filled_quantity, before.filled_price), (after.filled_quantity, after.filled_price)
             )
             self._filled(after, quantity, price, at)
+        elif after.filled_price != before.filled_price:
+            self._repriced(after, after.filled_quantity * (after.filled_price - before.filled_price))
 
     def _filled(self, order: Order, quantity: Decimal, price: Decimal, at: datetime) -> None:
         parts = {owner: part * quantity / order.quantity for owner, part in order.shares.items()}
@@ -176,6 +179,16 @@ class Ledger:
                 shares=parts,
             )
         )
+
+    def _repriced(self, order: Order, worth_usd: Decimal) -> None:
+        """Book that the shares of an order cost more than was told; its last fill carries the difference."""
+        signed = order.quantity * order.side.sign
+        for owner, part in (order.shares or {RESIDUAL: signed}).items():
+            self.purse(owner).cash_usd -= worth_usd * part / order.quantity
+        self.cash_usd -= worth_usd * order.side.sign
+        last = max(i for i, fill in enumerate(self.fills) if fill.client_order_id == order.client_order_id)
+        fill = self.fills[last]
+        self.fills[last] = replace(fill, price=fill.price + worth_usd / fill.quantity)
 
     def _crossed(self, event: StrategiesCrossed, at: datetime) -> None:
         for owner, quantity in event.shares.items():

@@ -1,0 +1,126 @@
+"""The boot's first two steps: what is on this machine, before anybody is asked anything."""
+
+from qgtm import __version__
+from qgtm.adapters.audit import verify
+from qgtm.adapters.chain import GENESIS
+from qgtm.adapters.clock import SystemClock, VenueClock
+from qgtm.adapters.files import made_writable
+from qgtm.adapters.inbox import Inbox, Wish
+from qgtm.adapters.journal import SqliteJournal
+from qgtm.adapters.lease import Lease
+from qgtm.adapters.manifest import load_manifest, manifest_sha, verify_prints
+from qgtm.adapters.snapshot import Snapshots, known_heads
+from qgtm.core.errors import BootRefused
+from qgtm.core.events import AlertRaised, Booted
+from qgtm.core.universe import SYMBOLS
+from qgtm.engine.live_loop import Desk
+from qgtm.engine.state import State, folded
+from qgtm.features.history import History
+from qgtm.keys import load_keys, venue
+from qgtm.live.kernel import Kernel
+from qgtm.live.rig import PACKAGE, Rig
+from qgtm.live.wish import deployment, facts_of
+from qgtm.strategies import BY_NAME
+
+
+def configuration(rig: Rig) -> str:
+    """Read the keys, choose the venue, and see that the state folder can be written. Raises ConfigError."""
+    made_writable(rig.state_dir)
+    rig.keys = load_keys(rig.config.path, rig.environ)
+    rig.venue = venue(rig.config, rig.keys, rig.environ)
+    embedded = rig.venue == "embedded"
+    rig.clock = VenueClock(rig.state_dir.exchange / "venue.json") if embedded else SystemClock()
+    return f"{rig.config.path.name}, {rig.venue}, {len(rig.keys.found)} keys"
+
+
+def strategies(rig: Rig) -> str:
+    """Hold prints, manifest and journal against each other, and take lease and inbox. Raises QgtmError."""
+    rig.manifest = load_manifest(PACKAGE)
+    if found := verify_prints(PACKAGE, rig.manifest):
+        raise BootRefused("\n".join(difference.sentence for difference in found))
+    unknown = [name for name in rig.config.strategies.enabled if name not in BY_NAME]
+    if unknown:
+        raise BootRefused(
+            f"no strategy {unknown[0]} is printed: correct strategies.enabled; "
+            f"there are {', '.join(BY_NAME)}."
+        )
+    rig.journal = SqliteJournal(rig.state_dir.journal)
+    rig.snapshots = Snapshots(rig.state_dir.snapshots, manifest_sha(rig.manifest))
+    _sound(rig)
+    state = _restored(rig)
+    rig.lease = Lease(rig.state_dir.lease, least=state.epoch)
+    rig.inbox = Inbox(rig.state_dir.inbox)
+    passed_over = rig.inbox.go_on_after(state.command_id)
+    rig.kernel.take_all([_passed_over(wish) for wish in passed_over], rig.clock.now())
+    _deployment(rig)
+    names = rig.config.strategies.enabled
+    return f"{len(names)}/{len(BY_NAME)} loaded, {len(rig.manifest.prints)} prints as deployed"
+
+
+def _sound(rig: Rig) -> None:
+    """Refuse a journal whose chain does not hold from the newest snapshot on, or that a snapshot outlives."""
+    heads = known_heads(rig.state_dir.snapshots)
+    audit = verify(
+        rig.state_dir.journal, since=max(heads, key=lambda head: head.seq, default=GENESIS), anchors=heads
+    )
+    if audit.bad is not None:
+        raise BootRefused(
+            f"journal row {audit.bad.seq} ({audit.bad.kind}) cannot be believed: {audit.bad.what}. "
+            "Run `qgtm audit verify` and restore the last backup; if this is an older one, put back on "
+            f"purpose, delete {rig.state_dir.snapshots}, which remembers later rows."
+        )
+
+
+def _passed_over(wish: Wish) -> AlertRaised:
+    text = (
+        f"Command {wish.command_id} ({wish.kind}, {wish.by}) was given to an inbox that had been lost or put "
+        "back, and was passed over: give it again."
+    )
+    return AlertRaised(level="yellow", cause="command passed over", text=text)
+
+
+def _restored(rig: Rig) -> State:
+    """Fold the journal, from the newest snapshot that it bears out; the kernel starts from what comes out."""
+    kept = rig.snapshots.load(State, rig.journal.hash_at)
+    state = folded((entry.event for entry in rig.journal.read(kept.head.seq)), kept.state)
+    rig.history = History(SYMBOLS)
+    desk = Desk(
+        limits=rig.config.limits,
+        strategies=tuple(BY_NAME[name] for name in rig.config.strategies.enabled),
+        history=rig.history,
+        tape_share_frac=float(rig.config.feeds.ohlcv.tape_share_frac),
+    )
+    rig.kernel = Kernel(
+        desk, rig.history, rig.journal, perform=lambda effect: rig.hands.start(effect), state=state
+    )
+    return state
+
+
+def _deployment(rig: Rig) -> None:
+    """Take the inbox in, then refuse prints that nobody deployed; the first paper start deploys its own."""
+    now = rig.clock.now()
+    while wishes := rig.inbox.wishes(rig.kernel.state.command_id):
+        for wish in wishes:
+            rig.kernel.take_all(facts_of(wish, rig.kernel.state, rig.manifest), now)
+    sha, deployed = manifest_sha(rig.manifest), rig.kernel.state.manifest_sha
+    if not deployed and rig.venue != "live":
+        rig.kernel.take(deployment(rig.manifest, "first start"), now)
+    elif sha != deployed:
+        raise BootRefused(
+            f"these prints (manifest {sha[:8]}) are not the deployed ones ({deployed[:8] or 'none'}): "
+            "run `qgtm deploy` to put them to work, or `git checkout qgtm` to go back."
+        )
+    rig.kernel.take(_booted(rig, sha), now)
+
+
+def _booted(rig: Rig, sha: str) -> Booted:
+    return Booted(
+        epoch=rig.lease.epoch,
+        version=__version__,
+        venue=rig.venue,
+        manifest_sha=sha,
+        config_sha=rig.config.sha,
+        account_number=rig.config.broker.account_number,
+        strategies=tuple(rig.config.strategies.enabled),
+        strategies_total=len(BY_NAME),
+    )
