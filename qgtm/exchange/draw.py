@@ -1,5 +1,6 @@
 """Numbers and names that look random and follow from the seed alone."""
 
+from functools import cache
 from hashlib import sha1
 from uuid import UUID, uuid5
 
@@ -14,9 +15,14 @@ def space_of(seed: int) -> UUID:
 
 def id_in(space: UUID, name: str) -> str:
     """Return `str(uuid5(space, name))`, without the price of the UUID class: an order makes several."""
-    text = sha1(space.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    text = sha1(_bytes_of(space) + name.encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(text[16], 16) & 3]
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+
+
+@cache
+def _bytes_of(space: UUID) -> bytes:
+    return space.bytes
 
 
 def uniform(seed: int, *keys: int) -> float:

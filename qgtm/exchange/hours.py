@@ -81,13 +81,21 @@ class Calendar:
         self._ends: list[datetime] = []
         self._first_year = 0
         self._last_year = -1
+        self._near: Hours | None = None
+        self._near_from = datetime.max.replace(tzinfo=UTC)
+        self._before: dict[date, Hours] = {}
 
     def current(self, at: datetime) -> Hours:
         """Return the first session whose after-hours end later than `at`.
 
         Raises `LookupError` when the market knows no session in the ten years after `at`.
         """
-        return self.by_index(self.index(at))
+        if self._near is not None and self._near_from <= at < self._near.after_end_at:
+            return self._near
+        index = self.index(at)
+        found = self.by_index(index)
+        self._near, self._near_from = found, self._ends[index - 1] if index else at
+        return found
 
     def index(self, at: datetime) -> int:
         """Return the place of the session that is current at `at`."""
@@ -121,10 +129,15 @@ class Calendar:
 
     def before(self, day: date) -> Hours | None:
         """Return the last session earlier than `day`, None at the beginning of all."""
+        known = self._before.get(day)
+        if known is not None:
+            return known
         self._cover((day - timedelta(days=10)).year)
         self._cover(day.year)
         index = bisect_right(self._ends, new_york(day, 0)) - 1
-        return self._hours[index] if index >= 0 else None
+        if index < 0:
+            return None
+        return self._before.setdefault(day, self._hours[index])
 
     def between(self, start: date, end: date) -> list[Hours]:
         """Return the sessions from `start` to `end`, both included."""

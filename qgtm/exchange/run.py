@@ -17,6 +17,7 @@ from qgtm.exchange.core import Exchange
 from qgtm.exchange.hours import Calendar, Hours
 from qgtm.exchange.market.port import Market
 from qgtm.exchange.server import Front, Server
+from qgtm.exchange.setting import Habits
 from qgtm.exchange.station import Station
 from qgtm.exchange.store import Store
 from qgtm.exchange.venue import BEFORE_OPEN, DWELL_S, SESSION_SPEED, Instant, VenueTime, next_stop
@@ -25,6 +26,8 @@ from qgtm.exchange.wire import Keys
 PORT: Final = 8701
 VENUE_FILE: Final = "venue.json"
 STORE_FILE: Final = "exchange.db"
+# Venue time may stand still (a hold, a stop): an order or a cancel must not wait for it to run on.
+AT_ONCE: Final = Habits(activation_s=0.0, cancel_s=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,11 @@ def opened(options: Options, clock: SystemClock) -> Station:
     market = market_of(options)
     store = Store(folder / STORE_FILE)
     exchange = Exchange(
-        market, start=first_moment(market, options.start), seed=options.seed, cash=options.cash_usd
+        market,
+        start=first_moment(market, options.start),
+        seed=options.seed,
+        cash=options.cash_usd,
+        habits=Habits() if options.speed == 1 else AT_ONCE,
     )
     is_resumed = store.load_into(exchange)
     at = Instant(clock.monotonic(), clock.now())

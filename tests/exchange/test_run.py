@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,25 @@ def test_state_survives_a_reopening_to_the_digit(tmp_path: Path) -> None:
     again = opened(options(tmp_path), SystemClock())
     assert state_hash(again.exchange) == expected
     again.close()
+
+
+def test_order_and_cancel_are_done_while_venue_time_stands(tmp_path: Path) -> None:
+    station = opened(options(tmp_path), SystemClock())
+    exchange = station.exchange
+    exchange.advance(exchange.now + timedelta(minutes=10))
+    now = exchange.now
+    order = exchange.submit(OrderRequest(symbol="GLD", side="buy", qty=D(5)), now)
+    resting = exchange.submit(
+        OrderRequest(symbol="SLV", side="buy", qty=D(5), kind="limit", limit_price=D(1)), now
+    )
+    assert isinstance(order, Order)
+    assert isinstance(resting, Order)
+    exchange.advance(now)
+    assert order.filled_qty > 0
+    exchange.cancel(resting.id, now)
+    exchange.advance(now)
+    assert resting.status == "canceled"
+    station.close()
 
 
 def test_port_in_use_names_the_next_step(tmp_path: Path) -> None:
