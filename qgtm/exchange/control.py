@@ -143,6 +143,7 @@ def _post_hold(control: Control, body: dict[str, Any], at: Instant) -> Any:
 def _get_state(control: Control, body: dict[str, Any], at: Instant) -> Any:
     """Return the truth: the whole state, and the position and cash that executions alone give."""
     exchange = control.gate.exchange
+    exchange.catch_up(control.venue.now(at.monotonic_s))
     truth = exchange.truth
     return {
         "venue": _venue(control, at),

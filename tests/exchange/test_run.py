@@ -75,9 +75,14 @@ def test_exchange_resumes_after_kill_9_with_orders_positions_and_venue_time(
         after = call("GET", f"{url}/control/state")
         assert after["hash"] == shown["hash"]
         assert after["venue"]["venue_now"] == shown["venue"]["venue_now"]
-        assert call("GET", f"{url}/v2/positions/GLD")["qty"] == "5"
+        held = shown["truth"]["positions"]["GLD"]
+        assert call("GET", f"{url}/v2/positions/GLD")["qty"] == held
         call("POST", f"{url}/control/advance", seconds=60)
         assert call("GET", f"{url}/v2/positions/GLD")["qty"] == "10"
+        assert [o["client_order_id"] for o in call("GET", f"{url}/v2/orders?status=all&direction=asc")] == [
+            "before",
+            "at the very end",
+        ]
         child.send_signal(signal.SIGTERM)
         assert child.wait(10) == 0
     with process(repo, tmp_path, "--speed", "0", "--fresh") as (_, url):
