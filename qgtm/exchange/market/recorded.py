@@ -15,10 +15,10 @@ from typing import Final
 
 import numpy as np
 
+from qgtm.adapters.bar_file import BarFile, bar_files, begins_on, read_bars
 from qgtm.adapters.calendar import Calendar, Session, xnys
 from qgtm.core.errors import MarketError
 from qgtm.core.instant import aware_utc
-from qgtm.exchange.market.bar_file import BarFile, bar_files, read_bars
 from qgtm.exchange.market.path import (
     Ints,
     generator,
@@ -96,6 +96,7 @@ class RecordedMarket:
             raise MarketError(f"no file in {self.folder} holds a bar that was traded; choose another folder")
         days = {day for bars in traded.values() for day in bars.days}
         sessions = {session.day: session for session in self._calendar.sessions(min(days), max(days))}
+        self._first = begins_on(traded.values())
         self._series = {symbol: _Series(bars, sessions) for symbol, bars in traded.items()}
         self._found = tuple(
             _found(symbol, paths[symbol], bars, self._calendar) for symbol, bars in traded.items()
@@ -108,12 +109,8 @@ class RecordedMarket:
 
     @property
     def first(self) -> date:
-        """Return the first session on which at least half of the symbols have had a bar.
-
-        A lone early row (one symbol, years before the rest) does not begin the history.
-        """
-        starts = sorted(found.first for found in self._found)
-        return starts[(len(starts) - 1) // 2]
+        """Return the first session on which at least half of the symbols have had a bar."""
+        return self._first
 
     @property
     def last(self) -> date:

@@ -12,7 +12,7 @@ import numpy as np
 from qgtm.adapters.calendar import FIRST_YEAR, LAST_YEAR, Calendar
 from qgtm.core.errors import MarketError
 from qgtm.core.universe import SYMBOLS
-from qgtm.exchange.market.path import Floats
+from qgtm.features.bars import FloatArray
 
 COLUMNS: Final = ("date", "open", "high", "low", "close", "volume")
 CENT: Final = 0.01 + 1e-9  # files keep prices as floats: a high a rounding below the close is no lie
@@ -25,7 +25,7 @@ class BarFile:
     """One symbol's bars, oldest first; `values` is (n, 5): open high low close volume."""
 
     days: tuple[date, ...]
-    values: Floats
+    values: FloatArray
     zero_volume: int
     ignored: tuple[str, ...]
 
@@ -68,6 +68,15 @@ def read_bars(path: Path, calendar: Calendar) -> BarFile:
     _check_prices(path, lines, days, values, traded)
     kept = tuple(day for day, keep in zip(days, traded.tolist(), strict=True) if keep)
     return BarFile(kept, values[traded], int((~traded).sum()), _ignored(header))
+
+
+def begins_on(files: Iterable[BarFile]) -> date:
+    """Return the first day by which at least half of the files have begun; each holds a bar.
+
+    A lone early row (one symbol, years before the rest) does not begin a history.
+    """
+    starts = sorted(file.days[0] for file in files)
+    return starts[(len(starts) - 1) // 2]
 
 
 def _ignored(header: Sequence[str]) -> tuple[str, ...]:
@@ -146,7 +155,7 @@ def _is_number(cell: Any) -> bool:
     return True
 
 
-def _check_numbers(path: Path, lines: list[int], days: list[date], values: Floats) -> None:
+def _check_numbers(path: Path, lines: list[int], days: list[date], values: FloatArray) -> None:
     bad = ~np.isfinite(values) | (values < 0) | (values > np.array([_DEAREST] * 4 + [1e15]))
     if not bad.any():
         return
@@ -172,7 +181,7 @@ def _check_days(path: Path, lines: list[int], days: list[date], calendar: Calend
             raise MarketError(f"{_at(path, line, day)}: New York was closed that day; delete the line")
 
 
-def _check_prices(path: Path, lines: list[int], days: list[date], values: Floats, traded: Any) -> None:
+def _check_prices(path: Path, lines: list[int], days: list[date], values: FloatArray, traded: Any) -> None:
     opened, high, low, close = values[:, :4].T
     faults: Iterable[tuple[Any, str]] = (
         (values[:, :4].min(axis=1) < 0.005, "a price is below half a cent"),
@@ -186,7 +195,7 @@ def _check_prices(path: Path, lines: list[int], days: list[date], values: Floats
             raise MarketError(f"{where}: {what} ({_told(values[row])}); correct it or delete the line")
 
 
-def _told(bar: Floats) -> str:
+def _told(bar: FloatArray) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in zip(COLUMNS[1:5], bar, strict=False))
 
 
