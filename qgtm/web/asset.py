@@ -35,7 +35,8 @@ def asset(name: str, kind: str) -> Asset:
 def takes_gzip(scope: Scope) -> bool:
     """Return whether the client can unpack gzip."""
     said = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
-    return any(part.split(b";")[0].strip() == b"gzip" for part in said.split(b","))
+    parts = [part.replace(b" ", b"").split(b";") for part in said.split(b",")]
+    return any(part[0] == b"gzip" and b"q=0" not in part for part in parts)
 
 
 @dataclass

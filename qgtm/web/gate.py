@@ -140,7 +140,7 @@ class Gate:
         number = 0
         try:
             await self.app(scope, receive, out)
-        except Exception:  # noqa: BLE001 - whatever failed: the log gets the trace, the client a number
+        except Exception:  # whatever failed: the log gets the trace, the client a number
             number = next(self._numbers)
             log.exception("request %s failed: %s", number, scope["path"])
         if out.is_failed or (number and not out.is_begun):
@@ -193,7 +193,7 @@ class Gate:
 
 @dataclass
 class _Dressed:
-    """Send an answer on with the headers that every answer carries, and keep back what says an error inside."""
+    """Send an answer on, with the headers that every answer carries; keep back an error of the inside."""
 
     send: Send
     headers: Mapping[str, str]
