@@ -64,7 +64,12 @@ class Site:
     def start(self, *words: str) -> subprocess.Popen[str]:
         out = (self.folder / f"{words[0]}-{len(self.children)}.log").open("w")
         child = subprocess.Popen(
-            [*QGTM, *words], cwd=self.folder, stdout=out, stderr=subprocess.STDOUT, text=True, env=_environment()
+            [*QGTM, *words],
+            cwd=self.folder,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=_environment(),
         )
         out.close()
         self.children.append(child)
