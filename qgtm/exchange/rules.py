@@ -109,8 +109,7 @@ def _intent(request: OrderRequest, inferred: PositionIntent) -> Refusal | None:
     if request.position_intent in (None, inferred):
         return None
     words = inferred.replace("_", " ")
-    asked = str(request.position_intent).replace("_", " ")
-    return _refuse(422, _VALUE, f"position intent mismatch, inferred: {words}, specified: {asked}")
+    return _refuse(422, _VALUE, f"position intent mismatch. inferred {words}")
 
 
 def _wash(desk: Desk, request: OrderRequest) -> Refusal | None:

@@ -211,9 +211,9 @@ class Server(uvicorn.Server):
             await super().serve(sockets)
         finally:
             ticks.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ticks
             self._front.station.close()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticks  # raises what stopped them, if anything did
 
     def _stop_with(self, ticks: "asyncio.Task[None]") -> None:
         """Stop when the ticks stop: an exchange whose time stands must not look alive."""

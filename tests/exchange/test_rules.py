@@ -156,7 +156,7 @@ def test_opposite_open_order_makes_a_wash_trade_until_its_cancel_is_done(bench: 
 def test_position_intent_guards_against_the_wrong_side(bench: Any) -> None:
     answer = bench.ask("sell", 10, position_intent="sell_to_close")
     assert refusal(answer) == (422, 42210000)
-    assert answer.message.startswith("position intent mismatch, inferred: sell to open")
+    assert answer.message == "position intent mismatch. inferred sell to open"
     bench.buy(10)
     assert refusal(bench.ask("buy", 10, position_intent="buy_to_close")) == (422, 42210000)
     assert isinstance(bench.ask("sell", 10, position_intent="sell_to_close"), Order)

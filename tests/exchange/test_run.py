@@ -1,5 +1,6 @@
 """Starting, stopping and resuming the exchange as a process: kill -9, ports, folders, options."""
 
+import asyncio
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ from qgtm.core.errors import ConfigError, JournalLocked, QgtmError
 from qgtm.exchange.market.synthetic import SyntheticMarket
 from qgtm.exchange.order import Order, OrderRequest
 from qgtm.exchange.run import Options, bound, first_moment, market_of, opened, serve
+from qgtm.exchange.server import Front, Server
 from qgtm.exchange.state import state_hash
 
 KEYS = {"APCA-API-KEY-ID": "k", "APCA-API-SECRET-KEY": "s"}
@@ -137,6 +139,20 @@ def test_order_and_cancel_are_done_while_venue_time_stands(tmp_path: Path) -> No
     exchange.advance(now)
     assert resting.status == "canceled"
     station.close()
+
+
+def test_server_ends_with_the_reason_when_its_state_cannot_be_stored(tmp_path: Path) -> None:
+    clock = SystemClock()
+    station = opened(options(tmp_path), clock)
+
+    def broken(*_: Any, **__: Any) -> bool:
+        raise ConfigError("the disk is full; free some space")
+
+    assert station.store is not None
+    station.store.keep = broken  # type: ignore[method-assign]
+    station.close = station.store.close  # type: ignore[method-assign]
+    with bound("127.0.0.1", 0) as listening, pytest.raises(ConfigError, match="disk is full"):
+        asyncio.run(Server(Front(station, clock)).serve([listening]))
 
 
 def test_port_in_use_names_the_next_step(tmp_path: Path) -> None:

@@ -271,6 +271,17 @@ def test_data_stream_refuses_a_second_login_a_second_socket_and_too_many_symbols
             second.recv(5)
 
 
+def test_data_stream_without_keys_is_ended_by_a_time_limit(
+    served: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qgtm.exchange.socket_stream.AUTH_WITHIN_S", 0.1)
+    with data(served) as socket:
+        socket.recv(5)
+        assert json.loads(socket.recv(5))[0]["code"] == 404
+        with pytest.raises(ConnectionClosed):
+            socket.recv(5)
+
+
 def test_updates_are_stored_before_anybody_hears_of_them(served: Live) -> None:
     order: list[str] = []
     station = served.station
