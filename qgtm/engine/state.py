@@ -52,6 +52,7 @@ from qgtm.core.events import (
 )
 from qgtm.core.order import Order, OrderState, learned
 from qgtm.core.position import Position, booked, repriced
+from qgtm.core.record import renewed
 from qgtm.core.universe import SYMBOLS
 from qgtm.risk.drawdown import (
     Drawdown,
@@ -159,13 +160,13 @@ def _with_fill(state: State, before: Order, after: Order) -> State:
     worth_usd = after.filled_quantity * after.filled_price - before.filled_quantity * before.filled_price
     orders = {**state.orders, after.client_order_id: after}
     if not (quantity or worth_usd):
-        return replace(state, orders=orders)
+        return renewed(state, orders=orders)
     sign, position = after.side.sign, state.positions.get(after.symbol, Position())
     if quantity:
         position = booked(position, quantity * sign, worth_usd * sign)
     else:  # the broker corrects the mean price of shares that it has told us of
         position = repriced(position, sign, worth_usd * sign)
-    return replace(
+    return renewed(
         state,
         orders=orders,
         positions={**state.positions, after.symbol: position},
@@ -208,18 +209,18 @@ def _rejected(state: State, event: OrderRejected) -> State:
     """End the order; no other in its symbol is tried until the targets change."""
     order = state.orders.get(event.client_order_id)
     denied = state.denied if order is None else {**state.denied, order.symbol: REJECTED}
-    return _known(replace(state, denied=denied), event.client_order_id, state=OrderState.REJECTED)
+    return _known(renewed(state, denied=denied), event.client_order_id, state=OrderState.REJECTED)
 
 
 # cell 10 of notebooks/engine/state.ipynb
 def _deployed(state: State, event: Deployed) -> State:
     """Give strategies that failed another chance with the new prints; they warm up anew."""
     carried = {name: value for name, value in state.carried.items() if name not in state.disabled}
-    return replace(state, manifest_sha=event.manifest_sha, disabled={}, carried=carried)
+    return renewed(state, manifest_sha=event.manifest_sha, disabled={}, carried=carried)
 
 
 def _booted(state: State, event: Booted) -> State:
-    return replace(
+    return renewed(
         state,
         epoch=event.epoch,
         is_live=False,
@@ -233,7 +234,7 @@ def _booted(state: State, event: Booted) -> State:
 
 def _session_opened(state: State, event: SessionOpened) -> State:
     is_new_week = state.session is None or state.session.isocalendar()[:2] != event.session.isocalendar()[:2]
-    return replace(
+    return renewed(
         state,
         session=event.session,
         is_open=True,
@@ -256,11 +257,11 @@ def _signals_computed(state: State, event: SignalsComputed) -> State:
     for name, view in event.signals.items():
         before = signals.get(name, EMPTY)
         signals[name] = {s: before.get(s) if value is None else value for s, value in view.items()}
-    return replace(state, signals=signals, carried={**state.carried, **event.carried})
+    return renewed(state, signals=signals, carried={**state.carried, **event.carried})
 
 
 def _targets_set(state: State, event: TargetsSet) -> State:
-    return replace(
+    return renewed(
         state,
         weights=event.weights,
         by_strategy=event.by_strategy,
@@ -274,13 +275,13 @@ def _targets_set(state: State, event: TargetsSet) -> State:
 def _quotes_seen(state: State, event: QuotesSeen) -> State:
     at = event.at or max((quote.at for quote in event.quotes.values()), default=state.quoted_at)
     marks = {symbol: (quote.bid + quote.ask) / 2 for symbol, quote in event.quotes.items()}
-    return replace(state, quoted_at=at, marks={**state.marks, **marks})
+    return renewed(state, quoted_at=at, marks={**state.marks, **marks})
 
 
 def _intent_formed(state: State, event: IntentFormed) -> State:
     order = event.order
     what = f"{order.side} {order.quantity} {order.symbol}"
-    return replace(
+    return renewed(
         state,
         orders={**state.orders, order.client_order_id: order},
         numbers={**state.numbers, order.symbol: state.numbers.get(order.symbol, 0) + 1},
@@ -293,7 +294,7 @@ def _crossed(state: State, event: StrategiesCrossed) -> State:
     for strategy, quantity in event.shares.items():
         mine = shares.get(strategy, EMPTY)
         shares[strategy] = {**mine, event.symbol: mine.get(event.symbol, NO_MONEY) + quantity}
-    return replace(state, shares=shares)
+    return renewed(state, shares=shares)
 
 
 def _account_sampled(state: State, event: AccountSampled) -> State:
@@ -301,17 +302,17 @@ def _account_sampled(state: State, event: AccountSampled) -> State:
     marks = {**state.marks, **event.marks}
     held = {symbol: position.quantity for symbol, position in state.positions.items()}
     own_usd = recomputed_usd(state.cash_usd, held, marks)
-    after = replace(state, marks=marks, sampled_at_s=event.monotonic_s, is_blocked=event.is_blocked)
+    after = renewed(state, marks=marks, sampled_at_s=event.monotonic_s, is_blocked=event.is_blocked)
     if why_not_believed(event.equity_usd, own_usd) is None and event.equity_usd > 0:
         after = _believed(after, event)
     if after.drawdown is None:
         return after
     drawdown = sampled(after.drawdown, event.equity_usd, own_usd, event.monotonic_s, is_regular=state.is_open)
-    return replace(after, drawdown=drawdown)
+    return renewed(after, drawdown=drawdown)
 
 
 def _believed(state: State, event: AccountSampled) -> State:
-    return replace(
+    return renewed(
         state,
         equity_usd=event.equity_usd,
         last_equity_usd=event.last_equity_usd,
@@ -323,7 +324,7 @@ def _believed(state: State, event: AccountSampled) -> State:
 def _cash_moved(state: State, event: CashMoved) -> State:
     """Book money that no trade explains; only the owners' own changes the count of units."""
     is_owners = is_flow(event.kind) and state.drawdown is not None
-    return replace(
+    return renewed(
         state,
         cash_usd=state.cash_usd + event.amount_usd,
         flow_ids=(*state.flow_ids, event.activity_id)[-FLOWS_KEPT:],
@@ -334,15 +335,15 @@ def _cash_moved(state: State, event: CashMoved) -> State:
 def _break_accepted(state: State, event: BreakAccepted) -> State:
     rest = {subject: found for subject, found in state.breaks.items() if subject != event.subject}
     if event.subject == "cash":
-        return replace(state, breaks=rest, cash_usd=event.brokers)
+        return renewed(state, breaks=rest, cash_usd=event.brokers)
     if event.subject not in SYMBOLS:  # an order of somebody else's: nothing of ours changes
-        return replace(state, breaks=rest)
+        return renewed(state, breaks=rest)
     before = state.positions.get(event.subject, Position())
     mark = state.marks.get(event.subject, NO_MONEY)
     position = replace(before, quantity=event.brokers, cost_usd=event.brokers * mark)
     mine = state.shares.get(RESIDUAL, EMPTY)  # no strategy asked for the difference
     rest_of_it = mine.get(event.subject, NO_MONEY) + event.brokers - before.quantity
-    return replace(
+    return renewed(
         state,
         breaks=rest,
         positions={**state.positions, event.subject: position},
@@ -360,26 +361,26 @@ Change = Callable[[State, Any], State]
 CHANGES: Final[dict[type[Event], Change]] = {
     Deployed: _deployed,
     Booted: _booted,
-    CommandTaken: lambda s, e: replace(s, command_id=e.command_id),
-    WentLive: lambda s, e: replace(s, is_live=True),
-    Stopped: lambda s, e: replace(s, is_live=False),
+    CommandTaken: lambda s, e: renewed(s, command_id=e.command_id),
+    WentLive: lambda s, e: renewed(s, is_live=True),
+    Stopped: lambda s, e: renewed(s, is_live=False),
     SessionOpened: _session_opened,
-    SessionClosed: lambda s, e: replace(s, session=e.session, is_open=False, switch=override_ended(s.switch)),
-    BarsClosed: lambda s, e: replace(
+    SessionClosed: lambda s, e: renewed(s, session=e.session, is_open=False, switch=override_ended(s.switch)),
+    BarsClosed: lambda s, e: renewed(
         s, bars_session=e.session, marks={**s.marks, **{k: Decimal(repr(b[3])) for k, b in e.bars.items()}}
     ),
     QuotesSeen: _quotes_seen,
-    MarketHoursSeen: lambda s, e: replace(s, market=e),
-    ClosureSeen: lambda s, e: replace(s, closed_session=e.session),
-    FeedFailed: lambda s, e: replace(s, feeds_failed={**s.feeds_failed, e.feed: e.reason}),
-    FeedRecovered: lambda s, e: replace(s, feeds_failed=_without(s.feeds_failed, e.feed)),
+    MarketHoursSeen: lambda s, e: renewed(s, market=e),
+    ClosureSeen: lambda s, e: renewed(s, closed_session=e.session),
+    FeedFailed: lambda s, e: renewed(s, feeds_failed={**s.feeds_failed, e.feed: e.reason}),
+    FeedRecovered: lambda s, e: renewed(s, feeds_failed=_without(s.feeds_failed, e.feed)),
     AccountSampled: _account_sampled,
     SignalsComputed: _signals_computed,
-    StrategyDisabled: lambda s, e: replace(s, disabled={**s.disabled, e.strategy: e.reason}),
+    StrategyDisabled: lambda s, e: renewed(s, disabled={**s.disabled, e.strategy: e.reason}),
     TargetsSet: _targets_set,
-    TargetsReached: lambda s, e: replace(s, is_pending=False),
+    TargetsReached: lambda s, e: renewed(s, is_pending=False),
     IntentFormed: _intent_formed,
-    OrderDenied: lambda s, e: replace(s, denied={**s.denied, e.symbol: e.check}),
+    OrderDenied: lambda s, e: renewed(s, denied={**s.denied, e.symbol: e.check}),
     StrategiesCrossed: _crossed,
     OrderAccepted: lambda s, e: _known(
         s, e.client_order_id, state=OrderState.WORKING, broker_order_id=e.broker_order_id
@@ -394,15 +395,15 @@ CHANGES: Final[dict[type[Event], Change]] = {
         filled_price=e.filled_price,
         broker_order_id=e.broker_order_id,
     ),
-    BrokerLost: lambda s, e: replace(s, broker_lost=e.reason),
-    BrokerFound: lambda s, e: replace(s, broker_lost=None),
-    BreakFound: lambda s, e: replace(s, breaks={**s.breaks, e.subject: e}),
+    BrokerLost: lambda s, e: renewed(s, broker_lost=e.reason),
+    BrokerFound: lambda s, e: renewed(s, broker_lost=None),
+    BreakFound: lambda s, e: renewed(s, breaks={**s.breaks, e.subject: e}),
     BreakAccepted: _break_accepted,
-    Reconciled: lambda s, e: replace(s, reconciled=s.session),
+    Reconciled: lambda s, e: renewed(s, reconciled=s.session),
     CashMoved: _cash_moved,
-    ModeChanged: lambda s, e: replace(s, switch=moved(s.switch, e.trigger, e.at, e.drawdown_frac)),
-    Latched: lambda s, e: replace(s, switch=latched(s.switch, e.latch)),
-    Unlatched: lambda s, e: replace(s, switch=unlatched(s.switch, e.latch)),
+    ModeChanged: lambda s, e: renewed(s, switch=moved(s.switch, e.trigger, e.at, e.drawdown_frac)),
+    Latched: lambda s, e: renewed(s, switch=latched(s.switch, e.latch)),
+    Unlatched: lambda s, e: renewed(s, switch=unlatched(s.switch, e.latch)),
 }
 
 
