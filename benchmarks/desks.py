@@ -1,7 +1,6 @@
 """A replay over a folder of bars, set up as `qgtm replay` does it, for whoever wants to time it."""
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,9 @@ from qgtm.simulation.replay import Replay
 
 CONFIG = Path(__file__).parents[1] / "qgtm_config.toml"
 SEED = 7
-CASH_USD = Decimal(10_000_000)
+CASH_USD = Decimal(250_000)
+# The daily change of a weight stays inside this band, so that a crossing and nothing else makes an order.
+ONLY_CROSSINGS = Decimal("0.02")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Crossover:
 
     fast: int
     slow: int
+    strength: float = 0.25  # some 5% of equity a symbol, so that no cap binds
     name: str = "crossover"
     symbols: tuple[str, ...] = TRADED
     is_stateful: bool = False
@@ -39,11 +41,12 @@ class Crossover:
         return self.slow
 
     def step(self, carried: object | None, bars: Bars) -> tuple[object | None, FloatArray]:
-        """Return no state, and 1 or 0 for each symbol; NaN until warm."""
+        """Return no state, and the strength or 0 for each symbol; NaN until warm."""
         close = bars.tail(self.slow).select(self.symbols).close
         if len(close) < self.slow:
             return None, np.full(len(self.symbols), np.nan)
-        return None, (close[-self.fast :].mean(axis=0) > close.mean(axis=0)).astype(float)
+        is_above = close[-self.fast :].mean(axis=0) > close.mean(axis=0)
+        return None, np.where(is_above, self.strength, 0.0)
 
     def encode(self, carried: object | None) -> Any:
         """Return nothing: there is no state."""
@@ -52,17 +55,19 @@ class Crossover:
         """Return nothing: there is no state."""
 
 
-def begun_replay(folder: Path, strategies: tuple[Any, ...]) -> tuple[Replay, tuple[Session, ...]]:
-    """Return a replay that has booted, with its journal in memory, and the sessions to walk."""
-    config = load_config(CONFIG, {})
+def begun_replay(
+    folder: Path, strategies: tuple[Any, ...], band_frac: Decimal | None = None
+) -> tuple[Replay, tuple[Session, ...]]:
+    """Return a replay that has booted, with its journal in memory, and the sessions to walk.
+
+    `band_frac` is the no-trade band in fractions of equity, the config's when None.
+    """
+    limits = load_config(CONFIG, {}).limits
+    if band_frac is not None:
+        limits = replace(limits, no_trade_band_frac=band_frac)
     market, history = RecordedMarket(folder, SEED), History(SYMBOLS)
     sessions = tuple(market.sessions(market.first, market.last))
-    desk = Desk(limits=config.limits, strategies=strategies, history=history)
-    replay = Replay(market, desk, history, MemoryJournal(), first_day(sessions), SEED, CASH_USD)
+    desk = Desk(limits=limits, strategies=strategies, history=history)
+    replay = Replay(market, desk, history, MemoryJournal(), sessions[0].day, SEED, CASH_USD)
     replay.begin()
     return replay, sessions
-
-
-def first_day(sessions: tuple[Session, ...]) -> date:
-    """Return the label of the first session."""
-    return sessions[0].day

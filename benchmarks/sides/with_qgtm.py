@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.desks import CASH_USD, Crossover, begun_replay
+from benchmarks.desks import CASH_USD, ONLY_CROSSINGS, Crossover, begun_replay
 from qgtm.simulation.summary import summary
 
 
@@ -18,7 +18,7 @@ def main(folder: Path, fast: int, slow: int, _shares: int) -> dict[str, float | 
     """Run once over every file of the folder; the time is from reading them to the last fill."""
     bars = sum(len(path.read_text().splitlines()) - 1 for path in folder.glob("*.csv"))
     began = time.perf_counter()
-    replay, sessions = begun_replay(folder, (Crossover(fast, slow),))
+    replay, sessions = begun_replay(folder, (Crossover(fast, slow),), ONLY_CROSSINGS)
     ready = time.perf_counter()
     for session in sessions:
         replay.walk(session)
