@@ -163,8 +163,7 @@ RED: Final = (
     Line(
         "silent",
         is_silent,
-        "The system has given no sign of life{silence}. {open} {call} "
-        "If it stays silent, the watchdog closes everything.",
+        "The system has given no sign of life{silence}. {open} {call}",
     ),
     Line(
         "disconnected",
