@@ -1,0 +1,214 @@
+"""The review's pictures: HoloViews on matplotlib, as SVG whose text stays text."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from html import escape
+from typing import Any, Final
+
+from qgtm.views.action import Caps
+from qgtm.views.performance import performance
+from qgtm.views.week import DAYS_A_WEEK, Week
+from qgtm.views.words import percent
+
+INK: Final = "#2b2b2b"
+GRID: Final = "#d8d5cc"
+GOLD: Final = "#96701a"
+GAIN: Final = "#2f6b4f"
+LOSS: Final = "#a33b36"
+SHOWN: Final = 252
+INCHES: Final = (5.6, 2.0)
+STYLE: Final[dict[str, Any]] = {
+    "svg.fonttype": "none",  # so that page and paper set the text in their own type
+    "svg.hashsalt": "qgtm",
+    "font.size": 8.5,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "axes.axisbelow": True,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawing with the sentence that says what is to be seen on it."""
+
+    svg: str
+    said: str
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<figure class="picture" role="img" aria-label="{escape(self.said)}">{self.svg}'
+            f"<figcaption>{escape(self.said)}</figcaption></figure>"
+        )
+
+    def __repr__(self) -> str:
+        return self.said
+
+
+def equity_picture(week: Week) -> Picture | None:
+    """Return the account at its closes, the week shaded; None for fewer than two closes."""
+    closes = week.record[-SHOWN:]
+    if len(closes) < 2:
+        return None
+    hv = _holoviews()
+    line = hv.Curve(
+        [(close.session, float(close.equity_usd) / 1000) for close in closes], "session", "thousand dollars"
+    ).opts(color=GOLD, linewidth=1.4)
+    lowest, highest = min(c.equity_usd for c in closes), max(c.equity_usd for c in closes)
+    said = (
+        f"The account over the last {len(closes)} sessions, between ${lowest:,.0f} and ${highest:,.0f}; "
+        "the week is shaded."
+    )
+    return Picture(_drawn(line * _shade(hv, week), "equity", is_dated=True), said)
+
+
+def drawdown_picture(week: Week, caps: Caps) -> Picture | None:
+    """Return the fall from the peak and the two caps; None for fewer than two closes."""
+    points = performance(week.record).points[-SHOWN:]
+    if len(points) < 2:
+        return None
+    hv = _holoviews()
+    fall = hv.Area(
+        [(point.session, -100 * point.drawdown_frac) for point in points], "session", "below the peak, %"
+    ).opts(facecolor=LOSS, edgecolor=LOSS, alpha=0.35, linewidth=0.8)
+    bounds = _caps_in_sight(hv, caps, max(point.drawdown_frac for point in points))
+    worst = percent(max(point.drawdown_frac for point in points))
+    said = (
+        f"The fall from the peak at each close, at worst {worst}. At {percent(caps.soft_frac, 0)} positions "
+        f"are halved, at {percent(caps.hard_frac, 0)} everything is closed."
+    )
+    return Picture(_drawn(fall * bounds * _shade(hv, week), "drawdown", top=0.0, is_dated=True), said)
+
+
+def _caps_in_sight(hv: Any, caps: Caps, worst: float) -> Any:
+    lines = [hv.HLine(-100 * float(caps.soft_frac)).opts(color=GOLD, linewidth=1, linestyle="--")]
+    if worst > float(caps.soft_frac) / 2:
+        lines.append(hv.HLine(-100 * float(caps.hard_frac)).opts(color=LOSS, linewidth=1, linestyle="--"))
+    return hv.Overlay(lines)
+
+
+def result_picture(week: Week) -> Picture | None:
+    """Return what each session brought; None without a finished session."""
+    if not week.closes:
+        return None
+    hv = _holoviews()
+    rows = [(f"{day:%a} {day.day}", float(told.account_usd)) for day, told in week.by_session]
+    bars = _bars(hv, rows, "session")
+    said = "What each session brought, in dollars: " + ", ".join(
+        f"{name} {_signed(amount)}" for name, amount in rows
+    )
+    return Picture(_drawn(bars, "sessions"), f"{said}.")
+
+
+def slippage_picture(week: Week) -> Picture | None:
+    """Return how slippage is spread over the fills; None for fewer than five."""
+    if len(week.fills) < 5:
+        return None
+    import numpy as np
+
+    hv = _holoviews()
+    values = np.array([float(fill.slippage_bps) for fill in week.fills])
+    edge = max(1.0, float(np.ceil(np.abs(values).max())))
+    counts, edges = np.histogram(values, bins=np.linspace(-edge, edge, 22))
+    drawn = hv.Histogram((edges, counts), kdims="slippage, bp (right is worse)", vdims="fills").opts(
+        facecolor=GOLD, edgecolor="none", linewidth=0
+    )
+    worse = int((values > 0).sum())
+    said = (
+        f"Slippage of {len(values)} fills: {worse} came worse than decided, {len(values) - worse} as good or "
+        "better."
+    )
+    return Picture(_drawn(drawn * hv.VLine(0).opts(color=INK, linewidth=0.8), "slippage"), said)
+
+
+def _bars(hv: Any, rows: list[tuple[str, float]], kind: str) -> Any:
+    up = hv.Bars([(name, max(amount, 0.0)) for name, amount in rows], kind, "dollars").opts(
+        color=GAIN, edgecolor="none", bar_padding=0.5
+    )
+    down = hv.Bars([(name, min(amount, 0.0)) for name, amount in rows], kind, "dollars").opts(
+        color=LOSS, edgecolor="none", bar_padding=0.5
+    )
+    return up * down * hv.HLine(0).opts(color=INK, linewidth=0.8)
+
+
+def _signed(amount: float) -> str:
+    return f"{'−' if amount < 0 else '+'}${abs(Decimal(repr(amount))):,.0f}"
+
+
+def _shade(hv: Any, week: Week) -> Any:
+    first, last = week.monday, week.monday + timedelta(days=DAYS_A_WEEK)
+    return hv.VSpan(first, last).opts(facecolor=GOLD, edgecolor=GOLD, alpha=0.18)
+
+
+def _holoviews() -> Any:
+    import holoviews as hv
+
+    if "matplotlib" not in hv.Store.loaded_backends():
+        hv.extension("matplotlib", logo=False)
+    hv.Store.set_current_backend("matplotlib")
+    return hv
+
+
+def _drawn(element: Any, name: str, *, top: float | None = None, is_dated: bool = False) -> str:
+    """Return the drawing as inline SVG; the ids in it begin with `name`, since a page holds several."""
+    import io
+
+    import holoviews as hv
+    from matplotlib import pyplot, rc_context
+
+    settings: Any = STYLE
+    with rc_context(settings):
+        figure = hv.render(element, backend="matplotlib")
+        figure.set_size_inches(*INCHES)
+        figure.set_layout_engine("tight")
+        for axes in figure.axes:
+            _tidy(axes, top, is_dated)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+        pyplot.close(figure)
+    return _inline(out.getvalue(), name)
+
+
+def _tidy(axes: Any, top: float | None, is_dated: bool) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_aspect("auto")
+    axes.set_xlabel(axes.get_xlabel().replace("session", ""))
+    axes.set_title("")
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", color=GRID, linewidth=0.5, zorder=-1)
+    axes.tick_params(length=0, rotation=0)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    if is_dated:
+        axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=7))  # type: ignore[no-untyped-call]
+        concise = ConciseDateFormatter(axes.xaxis.get_major_locator())  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(concise)
+        axes.xaxis.offsetText.set_visible(False)
+    if top is not None:
+        axes.set_ylim(top=top)
+
+
+def _inline(text: str, name: str) -> str:
+    svg = text[text.index("<svg") :]
+    svg = re.sub(
+        r'<svg [^>]*(viewBox="[^"]*")[^>]*>', r'<svg \1 xmlns="http://www.w3.org/2000/svg">', svg, count=1
+    )
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r"url\(#", f"url(#{name}-", svg)
+    svg = re.sub(r'xlink:href="#', f'href="#{name}-', svg)
+    svg = re.sub(r"font-family: [^;\"]+;? ?", "", svg)
+    svg = re.sub(r"font: ([\d.]+)px [^;\"]+", r"font-size: \1px", svg)
+    return svg.strip()
