@@ -40,7 +40,7 @@ def numbers_css(colours: Palette, grey_after_s: float) -> str:
         f":host{{font-family:{FONTS};font-variant-numeric:tabular-nums}}"
         f".live{{color:{colours.ink};padding:12px 16px 0}}"
         f".live{{animation:pale 1ms linear {grey_after_s:.0f}s forwards}}"
-        "@keyframes pale{to{opacity:.4}}"
+        "@keyframes pale{from,to{opacity:.4}}"
         f".live b{{font-size:22px}}.live .up{{color:{colours.up}}}.live .down{{color:{colours.down}}}"
         f".live small{{color:{colours.soft};font-size:14px}}"
     )

@@ -89,7 +89,7 @@ def test_numbers_turn_pale_by_themselves_after_ninety_seconds() -> None:
 
 
 # Panel 1.9 builds Tornado's request the old way, which Tornado 6.7 will refuse (the lock holds an older one).
-@pytest.mark.filterwarnings("ignore:The method, uri, and version arguments:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.* HTTPServerRequest .* in Tornado 6.7:DeprecationWarning")
 def test_live_page_is_served_behind_the_gate_from_this_server_alone() -> None:
     from dashboards.phone import mount
 
