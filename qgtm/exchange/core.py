@@ -16,7 +16,7 @@ from qgtm.exchange.account import Ledger
 from qgtm.exchange.asset import Asset, assets_of
 from qgtm.exchange.day import add_activity
 from qgtm.exchange.desk import Desk, Halt
-from qgtm.exchange.event import AccountView, Activity, Execution, PositionView, TradeUpdate
+from qgtm.exchange.event import AccountView, Activity, Execution, PositionView, TradeUpdate, Worth
 from qgtm.exchange.lifecycle import emit
 from qgtm.exchange.market.port import Market
 from qgtm.exchange.order import Order, OrderRequest, Refusal
@@ -163,6 +163,11 @@ class Exchange:
         """Return cash, equity, margin and buying power at `now`, in dollars."""
         self._timetable.run(now)
         return self.views.account()
+
+    def worth(self, now: datetime) -> Worth:
+        """Return cash, equity and the marks of what is held at `now`, in dollars."""
+        self._timetable.run(now)
+        return self.views.worth()
 
     def positions(self, now: datetime) -> list[PositionView]:
         """Return the open positions at `now`, by symbol."""

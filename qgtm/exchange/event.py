@@ -1,5 +1,6 @@
 """What the exchange tells its clients: executions and trade updates, activities, accounts, positions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -78,6 +79,19 @@ class AccountView:
     regt_buying_power: Decimal
     multiplier: Decimal
     held_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What the account is worth at a moment, in dollars: the part of `AccountView` that a fund lives by.
+
+    `marks` are the last prices of what is held, by symbol.
+    """
+
+    cash: Decimal
+    equity: Decimal
+    last_equity: Decimal
+    marks: Mapping[str, Decimal]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from qgtm.exchange.hours import Calendar, Hours
 from qgtm.exchange.market.port import CorporateAction, Market, MarketBar, Quote, Session
 
 CENT = Decimal("0.01")
+_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +106,21 @@ class Prices:
             self._marks, self._marks_at = {}, at
         known = self._marks.get(symbol)
         if known is None:
-            quote = self.quote(symbol, at)
-            known = self._marks[symbol] = quote.last if quote is not None else Decimal(0)
+            known = self._marks[symbol] = self._last(symbol, at)
         return known
 
     def closing_mark(self, symbol: str, close_at: datetime) -> Decimal:
         """Return the last price at a session's close in dollars, kept for the next time it is asked for."""
         known = self._closing.get((symbol, close_at))
         if known is None:
-            quote = self.quote(symbol, close_at)
-            known = self._closing[symbol, close_at] = quote.last if quote is not None else Decimal(0)
+            known = self._closing[symbol, close_at] = self._last(symbol, close_at)
         return known
+
+    def _last(self, symbol: str, at: datetime) -> Decimal:
+        if self.shocks or self.ex_days:
+            quote = self.quote(symbol, at)
+            return quote.last if quote is not None else _NOTHING
+        return self.market.last_price(symbol, at) or _NOTHING
 
     def forget_marks(self) -> None:
         """Ask the market again: shocks or an ex-day have changed what it says."""
@@ -124,7 +129,7 @@ class Prices:
 
     def has_trades(self, symbol: str, day: date) -> bool:
         """Say whether the symbol trades at all in that session; thin ones skip some."""
-        return self.market.daily(symbol, day) is not None
+        return self.market.figures(symbol, day) is not None
 
     def minutes(self, symbol: str, day: date) -> Sequence[MarketBar]:
         """Return all one-minute bars of a session; the caller cuts at now."""

@@ -86,7 +86,7 @@ def whole(value: str | None, name: str, default: int, most: int) -> int:
     """Return a count between 1 and `most`. Raises `Malformed`."""
     if not value:
         return default
-    if not value.isdigit() or not 1 <= int(value) <= most:
+    if not value.isdecimal() or not 1 <= int(value) <= most:
         raise Malformed(f"invalid {name}: {value}; it must lie between 1 and {most}")
     return int(value)
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from qgtm.exchange.account import Close, Lot, account_view
 from qgtm.exchange.desk import Desk
-from qgtm.exchange.event import AccountView, PositionView
+from qgtm.exchange.event import AccountView, PositionView, Worth
 from qgtm.exchange.hours import Hours
 from qgtm.exchange.order import ZERO
 
@@ -28,6 +28,17 @@ class Views:
             last_equity=self.last_equity(),
             held_usd=desk.book.held_usd() if desk.book.live else ZERO,
             multiplier=min(desk.switches.max_margin_multiplier, Decimal(2)),
+        )
+
+    def worth(self) -> Worth:
+        """Return cash, equity and marks now, in dollars."""
+        ledger = self._desk.ledger
+        marks = {symbol: self._desk.mark(symbol) for symbol in sorted(ledger.lots)}
+        return Worth(
+            cash=ledger.cash,
+            equity=ledger.equity(marks.__getitem__),
+            last_equity=self.last_equity(),
+            marks=marks,
         )
 
     def last_equity(self) -> Decimal:

@@ -67,7 +67,7 @@ def _span(call: Call, period: str) -> tuple[datetime, datetime]:
 
 def _length(period: str) -> timedelta:
     count, unit = period[:-1], period[-1:]
-    if not count.isdigit() or unit not in _UNIT_DAYS or not 1 <= int(count) <= 999:
+    if not count.isdecimal() or unit not in _UNIT_DAYS or not 1 <= int(count) <= 999:
         raise Malformed(f"invalid period: {period}")
     return timedelta(days=int(count) * _UNIT_DAYS[unit])
 

@@ -63,6 +63,9 @@ def submit(call: Call) -> Response:
 def replace(call: Call) -> Response:
     """Answer `PATCH /v2/orders/{id}`: 200 is the new order, and no proof of the swap."""
     body = call.json()
+    for name in ("client_order_id", "time_in_force"):
+        if not isinstance(body.get(name), str | None):
+            raise Malformed(f"{name} must be a string")
     wanted = Replacement(
         qty=decimal_from(body.get("qty"), "qty"),
         time_in_force=cast(TimeInForce | None, body.get("time_in_force")),

@@ -8,7 +8,8 @@ from typing import Any
 
 from qgtm.adapters.calendar import xnys
 from qgtm.exchange.core import Exchange
-from qgtm.exchange.market.port import CorporateAction, MarketBar, Quote, Session
+from qgtm.exchange.market.port import CorporateAction, Figures, MarketBar, Quote, Session, figures_of
+from qgtm.exchange.market.venue import known_sessions
 from qgtm.exchange.order import Order, OrderRequest
 
 MINUTE = timedelta(minutes=1)
@@ -41,7 +42,7 @@ class TinyMarket:
         return xnys().session_on(day)
 
     def sessions(self, start: date, end: date) -> Sequence[Session]:
-        return xnys().sessions(start, end)
+        return known_sessions(xnys(), start, end)
 
     def set(self, symbol: str, at: datetime, *prices: object) -> None:
         """Give a minute its open, high, low and close, or one price for all four."""
@@ -60,6 +61,9 @@ class TinyMarket:
             return None
         last = self.last(symbol, at)
         return Quote(last - D("0.01"), last + D("0.01"), self.size, self.size, last)
+
+    def last_price(self, symbol: str, at: datetime) -> Decimal | None:
+        return self.last(symbol, at) if symbol in self.names else None
 
     def minutes(self, symbol: str, day: date) -> Sequence[MarketBar]:
         key = (symbol, day, len(self.path), self.volume, (symbol, day) in self.silent)
@@ -86,6 +90,10 @@ class TinyMarket:
         high, low = max(b.high for b in bars), min(b.low for b in bars)
         volume = self.volume * len(bars)
         return MarketBar(bars[0].at, bars[0].open, high, low, bars[-1].close, volume, 10, (high + low) / 2)
+
+    def figures(self, symbol: str, day: date) -> Figures | None:
+        bar = self.daily(symbol, day)
+        return None if bar is None else figures_of(bar)
 
     def actions(self, start: date, end: date) -> Sequence[CorporateAction]:
         return [event for event in self.events if start <= event.ex_day <= end]
