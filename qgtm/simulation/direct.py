@@ -11,11 +11,12 @@ from decimal import Decimal
 from qgtm.adapters.alpaca_parse import STATES
 from qgtm.adapters.calendar import xnys
 from qgtm.core.bar import Bar, BarSet, nonsense
-from qgtm.core.events import CashMoved, QuoteSeen
+from qgtm.core.events import AccountSampled, BarsClosed, CashMoved, QuoteSeen
 from qgtm.core.order import Order, OrderState, Side
 from qgtm.core.outcome import Accepted, Outcome, Rejected
+from qgtm.core.universe import SYMBOLS
 from qgtm.exchange.core import Exchange
-from qgtm.exchange.market.port import Market, MarketBar
+from qgtm.exchange.market.port import Market, Session
 from qgtm.exchange.order import Order as VenueOrder
 from qgtm.exchange.order import OrderRequest, PositionIntent, Refusal
 from qgtm.ports import Account, BrokerOrder, BrokerPosition, Clock, MarketClock
@@ -55,6 +56,18 @@ class DirectBroker:
             buying_power_usd=view.buying_power,
             is_blocked=False,
             is_shorting_enabled=True,
+        )
+
+    def sample(self) -> AccountSampled:
+        """Return the account and its marks now: what `account` and `positions` say, asked once."""
+        worth = self.exchange.worth(self.times.now())
+        return AccountSampled(
+            equity_usd=worth.equity,
+            cash_usd=worth.cash,
+            last_equity_usd=worth.last_equity,
+            marks=worth.marks,
+            is_blocked=False,
+            monotonic_s=self.times.monotonic(),
         )
 
     def positions(self) -> tuple[BrokerPosition, ...]:
@@ -146,8 +159,8 @@ class DirectFeed:
         return tuple(self._set(symbols, session.day, session.close_at) for session in finished)
 
     def _set(self, symbols: Sequence[str], day: date, known_at: datetime) -> BarSet:
-        found = {symbol: self.market.daily(symbol, day) for symbol in symbols}
-        rows = {symbol: _row(bar) for symbol, bar in found.items() if bar is not None}
+        found = {symbol: self.market.figures(symbol, day) for symbol in symbols}
+        rows = {symbol: row for symbol, row in found.items() if row is not None}
         refused = {symbol: why for symbol, row in rows.items() if (why := nonsense(*row))}
         bars = {
             symbol: Bar(
@@ -165,6 +178,18 @@ class DirectFeed:
         }
         return BarSet(session=day, known_at=known_at, bars=bars, refused=refused)
 
+    def closed(self, start: date, end: date) -> list[BarsClosed]:
+        """Return what `daily` says of all symbols as facts, without a `Bar` on the way."""
+        finished = [s for s in self.market.sessions(start, end) if s.close_at <= self.times.now()]
+        return [self._closed(session) for session in finished]
+
+    def _closed(self, session: Session) -> BarsClosed:
+        found = {symbol: self.market.figures(symbol, session.day) for symbol in sorted(SYMBOLS)}
+        rows = {symbol: row for symbol, row in found.items() if row is not None}
+        refused = {symbol: why for symbol, row in rows.items() if (why := nonsense(*row))}
+        bars = {symbol: row for symbol, row in rows.items() if symbol not in refused} if refused else rows
+        return BarsClosed(session=session.day, known_at=session.close_at, bars=bars, refused=refused)
+
     def quotes(self, symbols: Sequence[str]) -> Mapping[str, QuoteSeen]:
         """Return the quotes now; a symbol without one is left out."""
         now = self.times.now()
@@ -174,7 +199,3 @@ class DirectFeed:
             for symbol, quote in found.items()
             if quote is not None
         }
-
-
-def _row(bar: MarketBar) -> tuple[float, float, float, float, float]:
-    return (float(bar.open), float(bar.high), float(bar.low), float(bar.close), float(bar.volume))

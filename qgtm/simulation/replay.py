@@ -13,10 +13,9 @@ from typing import Final
 
 from qgtm import __version__
 from qgtm.adapters.clock import ManualClock
-from qgtm.core.effects import Effect, PollOrders
+from qgtm.core.effects import Effect, FetchBars, PollOrders, SampleAccount
 from qgtm.core.errors import MarketError
-from qgtm.core.events import Booted, CashMoved, Event, TimePassed, WentLive
-from qgtm.core.universe import SYMBOLS
+from qgtm.core.events import Booted, CashMoved, Event, FeedRecovered, TimePassed, WentLive
 from qgtm.engine.live_loop import PARAMS as LIVE
 from qgtm.engine.live_loop import Desk
 from qgtm.exchange.core import Exchange
@@ -24,7 +23,7 @@ from qgtm.exchange.event import TradeUpdate
 from qgtm.exchange.market.port import Market, Session
 from qgtm.features.history import History
 from qgtm.live.kernel import Kernel
-from qgtm.live.perform import World, key_of, perform, update_of
+from qgtm.live.perform import OHLCV, World, key_of, market_hours, perform, update_of
 from qgtm.ports import Journal
 from qgtm.simulation.direct import DirectBroker, DirectFeed, broker_order
 
@@ -68,19 +67,17 @@ class Replay:
         self.desk = replace(self.desk, params=AT_THE_OPEN)
         self.clock = ManualClock(begin, speed=0.0)
         self.exchange = Exchange(self.market, start=begin, seed=self.seed, cash=self.cash_usd)
-        feed = DirectFeed(self.market, self.clock)
-        broker = DirectBroker(self.exchange, self.market, self.clock)
-        self._world = World(broker, feed, self.clock, lambda: True)
+        self._feed = DirectFeed(self.market, self.clock)
+        self._broker = DirectBroker(self.exchange, self.market, self.clock)
+        self._world = World(self._broker, self._feed, self.clock, lambda: True)
         self.kernel = Kernel(self.desk, self.history, self.journal, self._wanted.append)
 
     def warm_up(self, sessions: Sequence[Session]) -> None:
         """Let the history hold the bars of sessions before the first that trades."""
-        feed = self._world.feed
         for session in sessions:
             self.clock.set_now(max(self.clock.now(), session.close_at))
-            for bars in feed.daily(SYMBOLS, session.day, session.day):
-                rows = {s: (b.open, b.high, b.low, b.close, b.volume) for s, b in bars.bars.items()}
-                self.history.append(session.day, rows)
+            for closed in self._feed.closed(session.day, session.day):
+                self.history.append(closed.session, closed.bars)
 
     def begin(self, manifest_sha: str = "") -> None:
         """Take the lease, the starting cash and the live state, as a first boot does."""
@@ -119,7 +116,6 @@ class Replay:
         last_call = session.close_at - timedelta(seconds=self.desk.params.last_call_s)
         pause, tried = FIRST_LOOK, self.kernel.state.numbers
         while self.clock.now() < last_call:
-            self.clock.wait(self.desk.params.sample_every_s)
             self._turn(session)
             state = self.kernel.state
             if state.live_orders:
@@ -140,6 +136,7 @@ class Replay:
             self.kernel.take(flow, self.clock.now())
 
     def _at(self, at: datetime) -> None:
+        self.clock.wait((at - self.clock.now()).total_seconds())  # process time passes along with venue time
         self.clock.set_now(at)
         self._heard += self.exchange.advance(at)
 
@@ -165,9 +162,23 @@ class Replay:
             effects = {key_of(effect): effect for effect in self._wanted}
             self._wanted.clear()
             for effect in effects.values():
-                events = self._news() if isinstance(effect, PollOrders) else perform(effect, self._world)
-                for event in events:
+                for event in self._performed(effect):
                     self.kernel.take(event, self.clock.now())
+
+    def _performed(self, effect: Effect) -> Sequence[Event]:
+        """Return what `perform` does; what is asked for every session comes by a shorter way."""
+        if isinstance(effect, PollOrders):
+            return self._news()
+        if isinstance(effect, SampleAccount):
+            return [market_hours(self._broker), self._broker.sample()]
+        return (isinstance(effect, FetchBars) and self._bars(effect)) or perform(effect, self._world)
+
+    def _bars(self, effect: FetchBars) -> list[Event]:
+        """Return the facts that `perform` would, none where something lacks and a word about it is due."""
+        start = effect.session if effect.after is None else effect.after + timedelta(days=1)
+        known = [closed for closed in self._feed.closed(start, effect.session) if closed.bars]
+        is_whole = bool(known) and known[-1].session == effect.session
+        return [*known, FeedRecovered(feed=OHLCV)] if is_whole else []
 
     def _news(self) -> list[Event]:
         """Return what the exchange said of orders since the last look, the latest word of each."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from qgtm.adapters.calendar import Session
 
-__all__ = ["CorporateAction", "Market", "MarketBar", "Quote", "Session"]
+__all__ = ["CorporateAction", "Figures", "Market", "MarketBar", "Quote", "Session", "figures_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,14 @@ class MarketBar:
     volume: int
     trades: int
     vwap: Decimal
+
+
+Figures = tuple[float, float, float, float, float]
+
+
+def figures_of(bar: MarketBar) -> Figures:
+    """Return open, high, low, close and volume as floats."""
+    return (float(bar.open), float(bar.high), float(bar.low), float(bar.close), float(bar.volume))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +82,20 @@ class Market(Protocol):
         """Return the quote at `at`; out of hours the last one; None when the symbol has no price yet."""
         ...
 
+    def last_price(self, symbol: str, at: datetime) -> Decimal | None:
+        """Return the last price of the quote at `at`, without the price of a whole quote."""
+        ...
+
     def minutes(self, symbol: str, day: date) -> Sequence[MarketBar]:
         """Return all one-minute bars of a session (the caller cuts at now); empty when it has none."""
         ...
 
     def daily(self, symbol: str, day: date) -> MarketBar | None:
         """Return the session's finished daily bar, None when the symbol has none that day."""
+        ...
+
+    def figures(self, symbol: str, day: date) -> Figures | None:
+        """Return what `daily` says as floats; None when it has no bar."""
         ...
 
     def actions(self, start: date, end: date) -> Sequence[CorporateAction]:

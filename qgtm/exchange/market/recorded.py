@@ -20,7 +20,9 @@ from qgtm.adapters.calendar import Calendar, Session, xnys
 from qgtm.core.errors import MarketError
 from qgtm.core.instant import aware_utc
 from qgtm.exchange.market.path import (
+    Floats,
     Ints,
+    dollars,
     generator,
     midnight,
     minute_bars,
@@ -32,7 +34,7 @@ from qgtm.exchange.market.path import (
     volume_by_minute,
     volume_shape,
 )
-from qgtm.exchange.market.port import CorporateAction, MarketBar, Quote
+from qgtm.exchange.market.port import CorporateAction, Figures, MarketBar, Quote
 from qgtm.exchange.market.venue import known_sessions
 
 _PATHS_KEPT = 512
@@ -63,6 +65,7 @@ class _Series:
         self.values = bars.values
         self.cents: list[list[int]] = np.rint(bars.values[:, :4] * 100).astype(np.int64).tolist()
         self.volume: list[int] = np.maximum(np.rint(bars.values[:, 4]), 1).astype(np.int64).tolist()
+        self.figures = _figures(bars.values, self.volume)
         self.daily: dict[date, MarketBar] = {}
 
     def row_at(self, at: datetime) -> int:
@@ -134,18 +137,27 @@ class RecordedMarket:
 
         At the open, out of hours and in a session's last 15 seconds it costs no path.
         """
+        found = self._last(symbol, at)
+        return None if found is None else quote_around(symbol, *found)
+
+    def last_price(self, symbol: str, at: datetime) -> Decimal | None:
+        """Return the quote's last price at `at`; None where `quote` is."""
+        found = self._last(symbol, at)
+        return None if found is None else dollars(found[0])
+
+    def _last(self, symbol: str, at: datetime) -> tuple[int, int] | None:
+        """Return the last price in cents and its tick."""
         series = self._series.get(symbol)
-        if series is None:
-            return None
-        row = series.row_at(at if at.tzinfo is UTC else aware_utc(at))
-        if row < 0:
+        row = -1 if series is None else series.row_at(at if at.tzinfo is UTC else aware_utc(at))
+        if series is None or row < 0:
             return None
         session = series.sessions[row]
         opened, _, _, close = series.cents[row]
-        tick, last = tick_at(session, at), ticks_of(session) - 1
-        if tick == 0 or tick == last:
-            return quote_around(symbol, close if tick else opened, tick)
-        return quote_around(symbol, int(self._ticks(symbol, row)[tick]), tick)
+        tick = tick_at(session, at)
+        if tick == 0:
+            return opened, tick
+        is_last = tick == ticks_of(session) - 1
+        return close if is_last else int(self._ticks(symbol, row)[tick]), tick
 
     def minutes(self, symbol: str, day: date) -> Sequence[MarketBar]:
         """Return all one-minute bars of a session; empty when the symbol has no bar that day."""
@@ -169,6 +181,12 @@ class RecordedMarket:
             found = series.daily[day] = _daily_bar(series, series.rows[day])
         return found
 
+    def figures(self, symbol: str, day: date) -> Figures | None:
+        """Return the recorded bar of a session as floats, None when the symbol has none."""
+        series = self._series.get(symbol)
+        row = None if series is None else series.rows.get(day)
+        return None if series is None or row is None else series.figures[row]
+
     def actions(self, start: date, end: date) -> Sequence[CorporateAction]:
         """Return nothing: recorded prices are taken as adjusted already."""
         return ()
@@ -178,6 +196,14 @@ class RecordedMarket:
         noise = generator(self._seed, _TICKS, _number(symbol), series.days[row].toordinal())
         where, shocks = noise.random(3), noise.standard_normal(ticks_of(series.sessions[row]))
         return path_through(series.cents[row], where, shocks)
+
+
+def _figures(values: Floats, volume: list[int]) -> list[Figures]:
+    """Return the bars to four decimals, as `_daily_bar` has them."""
+    opened, high, low, close = np.rint(values[:, :4].T * 10_000) / 10_000
+    high, low = np.maximum.reduce([high, opened, close]), np.minimum.reduce([low, opened, close])
+    columns = (column.tolist() for column in (opened, high, low, close))
+    return list(zip(*columns, map(float, volume), strict=True))
 
 
 def _daily_bar(series: _Series, row: int) -> MarketBar:

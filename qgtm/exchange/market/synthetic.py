@@ -6,6 +6,7 @@ for it. Both follow from the seed and from days up to then.
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
@@ -31,7 +32,7 @@ from qgtm.exchange.market.path import (
     volume_by_minute,
     volume_shape,
 )
-from qgtm.exchange.market.port import CorporateAction, MarketBar, Quote
+from qgtm.exchange.market.port import CorporateAction, Figures, MarketBar, Quote, figures_of
 from qgtm.exchange.market.venue import known_sessions
 
 _SESSIONS_KEPT: Final = 32
@@ -84,6 +85,16 @@ class SyntheticMarket:
 
         At the open, out of hours and in a session's last 15 seconds it costs no path.
         """
+        found = self._last(symbol, at)
+        return None if found is None else quote_around(symbol, *found)
+
+    def last_price(self, symbol: str, at: datetime) -> Decimal | None:
+        """Return the quote's last price at `at`; None where `quote` is."""
+        found = self._last(symbol, at)
+        return None if found is None else dollars(found[0])
+
+    def _last(self, symbol: str, at: datetime) -> tuple[int, int, float] | None:
+        """Return the last price in cents, its tick, and how much wider than usual the spread is."""
         at = at if at.tzinfo is UTC else aware_utc(at)
         session = self._opened_by(at) if symbol in INDEX else None
         if session is None:
@@ -92,10 +103,10 @@ class SyntheticMarket:
         tick, column = tick_at(session, at), INDEX[symbol]
         width = _STRESS_WIDTH if year.regime[row] == STRESS else 1.0
         if tick == 0:
-            return quote_around(symbol, year.open_cents[row][column], tick, width)
+            return year.open_cents[row][column], tick, width
         if tick == ticks_of(session) - 1:
-            return quote_around(symbol, year.close_cents[row][column], tick, width)
-        return quote_around(symbol, int(self._ticks(session.day)[column, tick]), tick, width)
+            return year.close_cents[row][column], tick, width
+        return int(self._ticks(session.day)[column, tick]), tick, width
 
     def minutes(self, symbol: str, day: date) -> Sequence[MarketBar]:
         """Return all one-minute bars of a session; empty before the first and for an unknown symbol."""
@@ -112,6 +123,11 @@ class SyntheticMarket:
     def daily(self, symbol: str, day: date) -> MarketBar | None:
         """Return the session's bar; None before the first session and for an unknown symbol."""
         return self._bar(symbol, day)
+
+    def figures(self, symbol: str, day: date) -> Figures | None:
+        """Return the session's bar as floats; None where `daily` is."""
+        bar = self.daily(symbol, day)
+        return None if bar is None else figures_of(bar)
 
     def actions(self, start: date, end: date) -> Sequence[CorporateAction]:
         """Return the dividends and splits with ex-days from `start` to `end`, both included."""
