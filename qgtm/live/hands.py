@@ -15,7 +15,7 @@ from qgtm.live.reconciliation import Books, ReadBooks
 Wanted = Effect | ReadBooks
 Done = Sequence[Event] | Books
 Deed = Callable[[Wanted], Done]
-HURRIED_S: Final = 0.5  # the least pause between two asks, however many hints come
+HURRIED_S: Final = 1.0  # the least pause between two asks, however many hints come
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Hands:
         return any(isinstance(effect, kind) for effect, _ in self._flying.values())
 
     def hurry(self, key: str) -> None:
-        """Let the effect of this key be started again half a second after it was last, not after its pace."""
+        """Let the effect of this key be started again a second after it was last, not after its whole pace."""
         self._hurried.add(key)
 
     def close(self) -> None:
