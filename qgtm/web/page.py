@@ -1,5 +1,6 @@
 """OpB's page: one HTML document that says everything, ages by itself and needs no script. Pure."""
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -108,7 +109,7 @@ def _age(age_s: float | None) -> Html:
     if age_s is None:
         return Html('<p class="small">No sign of life is known.</p>')
     seconds = "\n".join(f"{second} s ago" for second in range(GREY_AFTER_S))
-    stages = "\n".join([f"{GREY_AFTER_S} s", *(text for _, text in STAGES)])
+    stages = "\n".join([f"{GREY_AFTER_S} s ago", *(f"{text} ago" for _, text in STAGES)])
     soon = f'<span class="soon"><span class="roll secs"><i>{seconds}</i></span></span>'
     late = f'<span class="late">over <span class="roll steps"><i>{stages}</i></span></span>'
     both = f'<span class="swap" aria-hidden="true">{soon}{late}</span>'
@@ -124,7 +125,8 @@ def style() -> Html:
         for k, (at, _) in enumerate(STAGES, 1)
     ]
     text = _text("phone.css").replace("$steps", "".join(frames)).replace("90s", f"{GREY_AFTER_S}s")
-    return Html("".join(line.strip() for line in text.splitlines()))
+    bare = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    return Html("".join(line.strip() for line in bare.splitlines()))
 
 
 def policy(*blocks: str) -> str:
