@@ -403,6 +403,7 @@ class ModeChanged(Event):
     reason: str
     at: datetime
     drawdown_frac: Decimal | None = None
+    is_new_episode: bool = False  # a soft cap that was not overridden before: the book is halved once
 
 
 @dataclass(frozen=True, kw_only=True)

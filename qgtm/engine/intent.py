@@ -6,7 +6,7 @@ From wanted weights and fresh quotes to the orders of one round, each through th
 """
 
 # cell 4 of notebooks/engine/intent.ipynb
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
@@ -199,20 +199,34 @@ def planned_round(
     quotes: Mapping[str, QuoteSeen],
     now: datetime,
     limits: Limits,
-    tape: Tape,
+    read: Callable[[Sequence[str]], Tape],
 ) -> Round:
-    """Return the orders of a round. Nothing is sent here; what is refused is said with its check."""
-    all_wishes = wishes(state, quotes, limits)
-    orders: list[Order] = []
-    denied: list[OrderDenied] = []
+    """Return the orders of a round. Nothing is sent here; what is refused is said with its check.
+
+    `read` is asked once for the tape of the symbols that are worth an order, and not at all when none is.
+    """
+    worth: list[Wish] = []
     crosses: list[StrategiesCrossed] = []
-    by_need = sorted(all_wishes, key=lambda w: (state.quantity(w.symbol) * w.quantity >= 0, w.symbol))
-    for wish in by_need:
+    for wish in wishes(state, quotes, limits):
         if not is_worth_trading(wish, state, limits):
             crosses += [met for met in [crossed(wish)] if met and _is_material(met, state, limits)]
-            continue
-        volume = tape.average_volume.get(wish.symbol)
-        order = _order(state, wish, now, limits, volume) if _may_ask(state, wish) else None
+        elif _may_ask(state, wish):
+            worth.append(wish)
+    orders, denied = _judged(state, worth, now, limits, read)
+    return Round(state.session or date.min, tuple(orders), tuple(denied), tuple(crosses))
+
+
+def _judged(
+    state: State, worth: list[Wish], now: datetime, limits: Limits, read: Callable[[Sequence[str]], Tape]
+) -> tuple[list[Order], list[OrderDenied]]:
+    """Judge one order after the other, closing ones first, each with those before it among the live ones."""
+    orders: list[Order] = []
+    denied: list[OrderDenied] = []
+    if not worth:
+        return orders, denied
+    tape = read([wish.symbol for wish in worth])
+    for wish in sorted(worth, key=lambda w: (state.quantity(w.symbol) * w.quantity >= 0, w.symbol)):
+        order = _order(state, wish, now, limits, tape.average_volume.get(wish.symbol))
         if order is None:
             continue
         held = _book(state, orders)
@@ -222,7 +236,7 @@ def planned_round(
             denied.append(_denied(state, order, verdict))
         else:
             orders.append(order)
-    return Round(state.session or date.min, tuple(orders), tuple(denied), tuple(crosses))
+    return orders, denied
 
 
 def _may_ask(state: State, wish: Wish) -> bool:

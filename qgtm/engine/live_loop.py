@@ -10,6 +10,7 @@ replayed.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, Final, Protocol
 
 from qgtm.allocation.targets import PARAMS as TARGETS
@@ -56,6 +57,7 @@ from qgtm.core.events import (
 from qgtm.core.ids import epoch_of
 from qgtm.core.mode import Latch, Mode
 from qgtm.core.order import Order, OrderState
+from qgtm.core.record import renewed
 from qgtm.core.reducing import is_flattening
 from qgtm.core.universe import SYMBOLS, TRADED
 from qgtm.engine.intent import Round, Tape, closing_orders, is_two_sided, planned_round
@@ -329,10 +331,10 @@ def _on_signals(state: State, event: SignalsComputed, now: datetime, desk: Desk)
         name: {s: value for s, value in mine.items() if value is not None and s in TRADED}
         for name, mine in state.signals.items()
     }
-    closes = desk.history.closes(SYMBOLS, TARGETS.covariance_lookback + 1)
+    closes = desk.history.closes(TRADED, TARGETS.covariance_lookback + 1)
     # A latch stops orders, not views: what is wanted is known the moment that it is cleared.
     size = float(size_frac(replace(state.switch, latches=())))
-    wanted = book(views, SYMBOLS, closes, _caps(desk.limits), size, TARGETS)
+    wanted = book(views, TRADED, closes, _caps(desk.limits), size, TARGETS)
     return [_shrinking(state, _long_only(wanted_targets(event.session, wanted), desk))], ()
 
 
@@ -398,9 +400,9 @@ def held_weight(state: State, symbol: str) -> float:
 
 # cell 18 of notebooks/engine/live_loop.ipynb
 def _on_quotes(state: State, event: QuotesSeen, now: datetime, desk: Desk) -> Decision:
-    if not is_round_due(replace(state, quoted_at=None), now, desk.params):
+    if not is_round_due(renewed(state, quoted_at=None), now, desk.params):
         return NOTHING
-    plan: Round = planned_round(state, event.quotes, now, desk.limits, _tape(state, desk))
+    plan: Round = planned_round(state, event.quotes, now, desk.limits, partial(_tape, desk))
     # A refusal that is known already is not written down again each minute.
     denied = [refusal for refusal in plan.denied if state.denied.get(refusal.symbol) != refusal.check]
     if not plan.orders:
@@ -412,8 +414,8 @@ def _on_quotes(state: State, event: QuotesSeen, now: datetime, desk: Desk) -> De
     return [*denied, *plan.crossed, *formed], [Submit(order) for order in plan.orders]
 
 
-def _tape(state: State, desk: Desk) -> Tape:
-    volumes = {symbol: desk.history.average_volume(symbol, 20) for symbol in _wanted_symbols(state)}
+def _tape(desk: Desk, symbols: Sequence[str]) -> Tape:
+    volumes = {symbol: desk.history.average_volume(symbol, 20) for symbol in symbols}
     closes = last_known(desk.history.closes(TRADED, VALUE_AT_RISK.window + 1))
     return Tape(
         average_volume={s: None if v is None else v / desk.tape_share_frac for s, v in volumes.items()},
@@ -451,6 +453,7 @@ def _on_account(state: State, event: AccountSampled, now: datetime, desk: Desk) 
         reason=f"the fall from the peak is {fall:.2%}",
         at=now,
         drawdown_frac=fall,
+        is_new_episode=after.episode > state.switch.episode,
     )
     return [change], ()
 
@@ -459,7 +462,7 @@ def _on_mode_changed(state: State, event: ModeChanged, now: datetime, desk: Desk
     level = {Mode.ACTIVE: "info", Mode.REDUCING: "orange"}.get(event.after, "red")
     text = f"Trading is now {event.after.replace('_', ' ')}: {event.reason}."
     facts: list[Event] = [AlertRaised(level=level, cause="kill switch", text=text)]
-    if event.after is Mode.REDUCING and event.before is Mode.ACTIVE:
+    if event.is_new_episode:  # a cap that acts again after its override has halved the book already
         facts.append(_halved(state))
     return facts, ()
 

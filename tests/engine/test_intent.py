@@ -39,7 +39,7 @@ def planned(state: State, volume: float | None = 1e7, **mids: object) -> Round:
     seen = quotes(**(mids or MIDS))
     state = changed(state, seen)
     tape = Tape(average_volume=dict.fromkeys(seen.quotes, volume), returns=CALM)
-    return planned_round(state, seen.quotes, NOON, LIMITS, tape)
+    return planned_round(state, seen.quotes, NOON, LIMITS, lambda _: tape)
 
 
 def test_order_has_the_shares_that_a_hand_counts() -> None:
@@ -106,7 +106,7 @@ def test_wide_spread_is_denied_with_its_check_and_may_pass() -> None:
     state = begun(targets(GLD=0.05))
     seen = {"GLD": quote(100, half_spread="1")}
     tape = Tape(average_volume={"GLD": 1e7}, returns=CALM)
-    plan = planned_round(state, seen, NOON, LIMITS, tape)
+    plan = planned_round(state, seen, NOON, LIMITS, lambda _: tape)
     assert (plan.orders, [d.check for d in plan.denied], plan.may_pass) == ((), ["spread"], True)
 
 

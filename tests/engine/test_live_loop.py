@@ -488,6 +488,24 @@ def test_soft_cap_halves_what_is_held_once() -> None:
     assert again.events == ()
 
 
+def test_cap_that_acts_again_after_its_override_does_not_halve_twice() -> None:
+    first = fallen(HOLDING, 910_000, mark="77.5").state
+    overridden = ModeChanged(
+        trigger=Trigger.OVERRIDDEN,
+        before=Mode.REDUCING,
+        after=Mode.ACTIVE,
+        reason="OpA: the gap is a bad print at the vendor",
+        at=NOON,
+        drawdown_frac=Decimal("0.09"),
+    )
+    state = taken(first, overridden).state
+    assert state.switch.mode is Mode.ACTIVE
+    again = fallen(state, 895_000, mark="73.75", start_s=200.0)  # 10.5%: a point and a half deeper
+    assert kinds(again.events) == ["ModeChanged", "AlertRaised"]
+    assert again.state.switch.mode is Mode.REDUCING
+    assert again.state.weights == first.weights
+
+
 def test_one_sample_below_the_cap_moves_nothing() -> None:
     assert taken(HOLDING, sampled(860_000, 100.0, GLD=65)).events == ()
 
