@@ -496,7 +496,7 @@ def test_cap_that_acts_again_after_its_override_does_not_halve_twice() -> None:
         after=Mode.ACTIVE,
         reason="OpA: the gap is a bad print at the vendor",
         at=NOON,
-        drawdown_frac=Decimal("0.09"),
+        drawdown_frac=dec("0.09"),
     )
     state = taken(first, overridden).state
     assert state.switch.mode is Mode.ACTIVE
