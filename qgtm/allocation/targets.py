@@ -71,7 +71,10 @@ def covariance(close: FloatArray, lookback: int) -> FloatArray:
 
 def last_known(close: FloatArray) -> FloatArray:
     """Return `close` (n, k) with each hole filled by the close before it; NaN before the first."""
-    rows = np.where(np.isfinite(close), np.arange(len(close))[:, None], -1)
+    is_known = np.isfinite(close)
+    if is_known.all():
+        return close
+    rows = np.where(is_known, np.arange(len(close))[:, None], -1)
     latest = np.maximum.accumulate(rows, axis=0)
     taken = np.take_along_axis(close, np.maximum(latest, 0), axis=0)
     return np.where(latest >= 0, taken, np.nan)

@@ -100,9 +100,10 @@ class Replay:
     def walk(self, session: Session) -> None:
         """Live through one session, from its open to the views after its close."""
         self._at(session.open_at)
+        self.clock.wait(self.desk.params.sample_every_s)  # the night was longer, and that is all that matters
         self._book_flows(session.day)
         self._turn(session)
-        self._at(session.open_at + timedelta(seconds=self.desk.params.settle_s))
+        self._rest(timedelta(seconds=self.desk.params.settle_s))
         self._trade(session)
         self._at(session.close_at - LAST_LOOK)
         for _ in range(SAMPLES):
@@ -119,7 +120,7 @@ class Replay:
             self._turn(session)
             state = self.kernel.state
             if state.live_orders:
-                self._at(min(self.clock.now() + pause, last_call))
+                self._rest(min(pause, last_call - self.clock.now()))
                 pause = min(pause * 4, LONGEST_LOOK)
             elif state.is_pending:
                 # What was refused may pass by itself: soon asked again at first, ever less often then.
@@ -127,7 +128,7 @@ class Replay:
                 formed = state.numbers
                 pause = FIRST_LOOK if formed != tried else min(pause * 4, LONGEST_LOOK)
                 tried = formed
-                self._at(min(self.clock.now() + max(rest, pause), last_call))
+                self._rest(min(max(rest, pause), last_call - self.clock.now()))
             else:
                 return
 
@@ -136,9 +137,13 @@ class Replay:
             self.kernel.take(flow, self.clock.now())
 
     def _at(self, at: datetime) -> None:
-        self.clock.wait((at - self.clock.now()).total_seconds())  # process time passes along with venue time
         self.clock.set_now(at)
         self._heard += self.exchange.advance(at)
+
+    def _rest(self, pause: timedelta) -> None:
+        """Let both times pass alike, as they do at speed 1."""
+        self.clock.wait(pause.total_seconds())
+        self._at(self.clock.now() + pause)
 
     def _turn(self, session: Session) -> None:
         now = self.clock.now()
