@@ -39,6 +39,7 @@ def open_writer(
     with explained_by_sqlite(path):
         connection = apsw.Connection(str(path), flags=WRITE, vfs=vfs)
         try:
+            _version(connection, path, application_id, len(migrations))  # a stranger's is left as it was
             _set_up(connection, path)
             migrate(connection, path, application_id, migrations)
         except BaseException:

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from typing import Any, Final, NoReturn, TextIO
 
 from qgtm import __version__
+from qgtm.adapters.leash import take_leash
 from qgtm.core.errors import QgtmError
 
 GROUPS: Final[dict[str, dict[str, str]]] = {
@@ -46,6 +47,7 @@ VERBS: Final = {verb: said for group in GROUPS.values() for verb, said in group.
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the verb that the arguments name; exit 0 when done, 1 when refused, 2 when not understood."""
+    take_leash(os.environ)
     verb, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if verb in ("--help", "-h", "help"):
         sys.stdout.write(overview())
@@ -107,10 +109,20 @@ def _run(verb: str, arguments: list[str]) -> None:
         app.command(help=command.__doc__)(command)
         command = app
     try:
-        command(args=arguments, prog_name=f"qgtm {verb}")
+        _without_types(typer.main.get_command(command))(args=arguments, prog_name=f"qgtm {verb}")
     except SystemExit as end:
         if end.code:
             raise
+
+
+def _without_types(command: Any) -> Any:
+    """Show switches bare in the help: `--json <bool>` would ask for a value that it does not take."""
+    for each in (command, *getattr(command, "commands", {}).values()):
+        for option in each.params:
+            if getattr(option, "is_flag", False):
+                option.metavar = ""
+        each.context_settings.setdefault("help_option_names", ["--help", "-h"])
+    return command
 
 
 def _not_understood(verb: str) -> str:

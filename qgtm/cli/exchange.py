@@ -1,59 +1,88 @@
 """`qgtm exchange`: serve the paper exchange by itself."""
 
+import os
 import sys
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
 import typer
 
+from qgtm.cli.options import Bars, ConfigPath, Day
+from qgtm.config import Config, load_config
 from qgtm.core.errors import ConfigError
-from qgtm.exchange.run import PORT, Options, serve
-from qgtm.exchange.venue import SESSION_SPEED
+
+Market = Literal["synthetic", "recorded"]
 
 
-def exchange(
-    port: Annotated[int, typer.Option(help="Where to listen on this machine; 0 takes any.")] = PORT,
-    market: Annotated[str, typer.Option(help="synthetic, or recorded with --bars.")] = "synthetic",
-    bars: Annotated[Path | None, typer.Option(help="Folder of daily bars, one file a symbol.")] = None,
-    seed: Annotated[int, typer.Option(help="What prices, ids and partial fills follow from.")] = 7,
+def command(
+    port: Annotated[
+        int | None, typer.Option(help="Where to listen on this machine; 0 takes any.", min=0, max=65535)
+    ] = None,
+    market: Annotated[
+        str | None, typer.Option(help="synthetic, or recorded with --bars.", metavar="KIND")
+    ] = None,
+    bars: Bars = None,
+    seed: Annotated[
+        int | None, typer.Option(help="What prices, ids and partial fills follow from.", min=0)
+    ] = None,
     speed: Annotated[
-        float, typer.Option(help="1 is real time; more skips closed hours; 0 moves by the control port only.")
-    ] = SESSION_SPEED,
-    start: Annotated[str | None, typer.Option(help="First session to trade, as 2024-01-31.")] = None,
-    cash: Annotated[str, typer.Option(help="Opening cash in dollars.")] = "250000",
-    state: Annotated[Path, typer.Option(help="Folder that keeps orders, positions and venue time.")] = Path(
-        "var/exchange"
-    ),
+        float | None,
+        typer.Option(
+            help="1 is real time; more skips closed hours; 0 moves by the control port only.", min=0
+        ),
+    ] = None,
+    start: Annotated[Day, typer.Option(help="First session of a new state.", formats=["%Y-%m-%d"])] = None,
+    cash: Annotated[
+        str | None, typer.Option(help="Opening cash of a new state, in dollars.", metavar="USD")
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Folder of orders, positions and venue time.", metavar="DIR"),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the state and begin anew.")] = False,
+    config: ConfigPath = None,
 ) -> None:
     """Serve a paper exchange that speaks Alpaca's protocol; stop it with Ctrl-C.
 
-    Point alpaca-py at it with url_override: http://127.0.0.1:8701 for REST,
-    ws://127.0.0.1:8701/stream for trade updates and ws://127.0.0.1:8701/v2/iex for data.
+    What is not said here is as the configuration's [exchange] says, and the state lies where the daemon
+    looks for it. Point alpaca-py at http://127.0.0.1:PORT (url_override), at ws://127.0.0.1:PORT/stream
+    for trade updates and at ws://127.0.0.1:PORT/v2/iex for data.
     """
-    if speed < 0:
-        raise ConfigError(f"--speed is {speed}; it must be 0 (stepped), 1 (real time) or more")
+    from qgtm.exchange.run import Options, serve
+
+    loaded = load_config(config, os.environ)
+    section = loaded.exchange
+    kind, folder = _market(loaded, market, bars)
     options = Options(
-        state=state,
-        market=cast("Literal['synthetic', 'recorded']", market),
-        bars=bars,
-        seed=seed,
-        speed=speed,
-        start=_day(start),
-        cash_usd=_cash(cash),
-        port=port,
+        state=state or loaded.state_dir(os.environ).exchange,
+        market=kind,
+        bars=folder,
+        seed=section.seed if seed is None else seed,
+        speed=float(section.speed) if speed is None else speed,
+        start=_first(start),
+        cash_usd=loaded.fund.starting_cash_usd if cash is None else _cash(cash),
+        port=section.port if port is None else port,
         is_fresh=fresh,
     )
     serve(options, lambda line: print(line, file=sys.stderr, flush=True))
 
 
-def _day(text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"--start is {text!r}; write a day as 2024-01-31") from None
+def _market(config: Config, market: str | None, bars: Path | None) -> tuple[Market, Path | None]:
+    """Return the market that is asked for: `--bars` alone means a recorded one."""
+    section = config.exchange
+    kind = market or ("recorded" if bars else section.market)
+    if kind not in ("synthetic", "recorded"):
+        raise ConfigError(f"--market is {kind!r}: write synthetic or recorded.")
+    if kind == "synthetic" and bars:
+        raise ConfigError("--bars is a recorded market: leave --market synthetic out, or --bars.")
+    beside = config.path.parent / section.bars_dir if section.bars_dir else None
+    return cast("Market", kind), (bars or beside) if kind == "recorded" else None
+
+
+def _first(start: datetime | None) -> date | None:
+    return None if start is None else start.date()
 
 
 def _cash(text: str) -> Decimal:
@@ -62,8 +91,5 @@ def _cash(text: str) -> Decimal:
     except InvalidOperation:
         cash = Decimal(0)
     if not (cash.is_finite() and cash > 0):
-        raise ConfigError(f"--cash is {text!r}; write dollars above zero, as 250000")
+        raise ConfigError(f"--cash is {text!r}: write dollars above zero, as 250000.")
     return cash
-
-
-command = exchange

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,11 @@ ConfigPath = Annotated[
         "--config", help="The configuration; else QGTM_CONFIG, else ./qgtm_config.toml.", metavar="PATH"
     ),
 ]
+Bars = Annotated[
+    Path | None,
+    typer.Option("--bars", help="A folder of daily bars, one CSV or Parquet file a symbol.", metavar="DIR"),
+]
+Day = datetime | None
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 

@@ -2,35 +2,41 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from threading import Event as Flag
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
 
 from qgtm.adapters.clock import SystemClock
 from qgtm.adapters.files import StateDir, made_writable
 from qgtm.adapters.lock import FileLock
-from qgtm.adapters.venue_control import VenueControl
-from qgtm.cli.options import ConfigPath, configured
+from qgtm.cli.options import Bars, ConfigPath, Day, configured
 from qgtm.config import Config
-from qgtm.core.errors import ConfigError
+from qgtm.core.errors import ConfigError, JournalLocked
 from qgtm.keys import load_keys, venue
-from qgtm.live.fleet import BOOT_S, Venue, fleet
-from qgtm.live.supervisor import Supervisor
 
-LOOK_S = 1.0
-HOLD = "start"
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qgtm.live.fleet import Venue
+
+LOOK_S: Final = 1.0
+LEFT_BEHIND_S: Final = 25.0  # what a killed `qgtm up` leaves behind stops by itself within this
+LOCKS: Final = ("lease.json.lock", "journal.db.lock", "exchange/exchange.lock")
+KEPT: Final = ("up.lock", "logs", "aside")
 
 Speed = Annotated[
-    float | None, typer.Option(help="Venue seconds a second on the embedded exchange; 1 is real time.")
+    float | None,
+    typer.Option(help="Venue seconds a second on the embedded exchange; 1 is real time.", min=1, max=100_000),
 ]
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Begin anew: the old state is moved aside, not deleted.")
 ]
-Bars = Annotated[Path | None, typer.Option(help="Trade these recorded daily bars, not the synthetic market.")]
-Start = Annotated[str | None, typer.Option(help="First session of a new state, as 2026-01-05.")]
+Start = Annotated[
+    Day, typer.Option(help="First session of a new state.", formats=["%Y-%m-%d"], metavar="2026-01-05")
+]
 
 
 def command(
@@ -45,24 +51,53 @@ def command(
     Without broker keys everything runs on the embedded paper exchange, fast: a session takes about a
     minute and closed hours are skipped. The next start goes on where this one stopped.
     """
+    from rich.console import Console
+
     loaded, state = configured(config)
     where = venue(loaded, load_keys(loaded.path, os.environ), os.environ)
     if where != "embedded" and (speed not in (None, 1.0) or bars or start):
         raise ConfigError(
             "a real broker's time and prices are its own: leave --speed, --bars and --start out."
         )
+    if bars and not bars.is_dir():
+        raise ConfigError(f"{bars} is no folder: name one that holds a CSV or Parquet file a symbol.")
     made_writable(state)
     console = Console(highlight=False, soft_wrap=True)
     with FileLock(state.root / "up.lock", f"`qgtm up` in {state.root}"):
+        _wait_for_what_was_left(state, console)
         if fresh:
             _set_aside(state, console)
-        played = Venue(speed=speed or float(loaded.exchange.speed), start=start, bars=bars)
-        _run(loaded, state, played if where == "embedded" else None, console)
+        elif start and (state.exchange / "exchange.db").exists():
+            raise ConfigError(
+                f"--start is for a new state, and {state.root} holds one that goes on where it stopped: "
+                "leave --start out, or add --fresh (the old state is moved aside)."
+            )
+        day = start.date().isoformat() if start else None
+        _run(loaded, state, (speed, day, bars) if where == "embedded" else None, console)
 
 
-def _set_aside(state: StateDir, console: Console) -> None:
+def _wait_for_what_was_left(state: StateDir, console: "Console") -> None:
+    """Let processes stop whose `qgtm up` was killed. Raises JournalLocked for one that stays."""
+    clock = SystemClock()
+    until_s = clock.monotonic() + LEFT_BEHIND_S
+    is_said = False
+    for path in (state.root / name for name in LOCKS):
+        while path.exists():
+            try:
+                FileLock(path, f"{path}, of an exchange or daemon that still runs,").release()
+                break
+            except JournalLocked as problem:
+                if clock.monotonic() > until_s:
+                    raise
+                if not is_said:
+                    console.print(f"{problem}\nWaiting for it, up to {LEFT_BEHIND_S:.0f} s.", markup=False)
+                    is_said = True
+                clock.wait(LOOK_S / 4)
+
+
+def _set_aside(state: StateDir, console: "Console") -> None:
     """Move the old state away: nothing that was ever written down is deleted by a start."""
-    old = [path for path in state.root.iterdir() if path.name not in ("up.lock", "logs", "aside")]
+    old = [path for path in state.root.iterdir() if path.name not in KEPT]
     if not old:
         return
     stamp = SystemClock().now().strftime("%Y%m%dT%H%M%S")
@@ -70,43 +105,61 @@ def _set_aside(state: StateDir, console: Console) -> None:
     aside.mkdir(parents=True)
     for path in old:
         path.rename(aside / path.name)
-    console.print(f"the old state lies in {aside}")
+    console.print(f"The old state lies in {aside}", markup=False)
 
 
-def _run(config: Config, state: StateDir, played: Venue | None, console: Console) -> None:
-    stop = Flag()
-    for number in (signal.SIGINT, signal.SIGTERM):
+Asked = tuple[float | None, str | None, Path | None]
+
+
+def _run(config: Config, state: StateDir, asked: Asked | None, console: "Console") -> None:
+    from qgtm.live.fleet import Venue, fleet
+    from qgtm.live.supervisor import Supervisor
+
+    played = None
+    if asked is not None:
+        speed, start, bars = asked
+        played = Venue(speed=speed or float(config.exchange.speed), start=start, bars=bars)
+    stop, began_s = Flag(), SystemClock().monotonic()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
+
+    def say(text: str) -> None:
+        with suppress(OSError):  # a terminal that is gone must not keep anything from being stopped
+            console.print(text, markup=False)
+
     environ = {**os.environ, "QGTM_STATE_DIR": str(state.root)}
     services = fleet(config, state, played)
-    supervisor = Supervisor(services, state.root / "logs", environ, console.print)
-    control = VenueControl(config.exchange.port)
+    supervisor = Supervisor(services, state.root / "logs", environ, say, stop.is_set)
+    is_live = False
     try:
-        for service in services:
-            with console.status(f"starting the {service.name}"):
-                supervisor.start_one(service)
-            console.print(f"[green]ok[/]  {service.name}")
-            if service.name == "exchange":
-                control.hold(HOLD, BOOT_S)  # venue time waits for the daemon
-            if service.name == "daemon" and played:
-                control.release(HOLD)
-        _tell(config, state, played, console)
+        names = ", ".join(service.name for service in services)
+        with console.status(f"starting {names}"):
+            is_live = supervisor.start(lambda service: console.print(f"[green]ok[/]  {service.name}"))
+        if is_live:
+            _tell(config, state, played, console, SystemClock().monotonic() - began_s)
         while not stop.wait(LOOK_S):
             supervisor.watch()
     finally:
-        console.print("stopping")
+        say("stopping")
         supervisor.stop()
-        console.print("stopped; the next `qgtm up` goes on from here")
+        say("Stopped. The next `qgtm up` goes on from here." if is_live else "Stopped.")
 
 
-def _tell(config: Config, state: StateDir, played: Venue | None, console: Console) -> None:
+def _tell(config: Config, state: StateDir, played: "Venue | None", console: "Console", took_s: float) -> None:
     fast = f"venue time runs {played.speed:g} times as fast" if played and played.speed != 1 else "real time"
     console.print(
-        f"\nThe page for the phone  [bold]http://{config.web.host}:{config.web.port}/[/]\n"
-        f"Status                  qgtm status --summary\n"
-        f"Signals, strategies     qgtm signals --pending, qgtm strategies\n"
-        f"The journal             qgtm audit tail\n"
-        f"The Sunday report       qgtm report, or reports/latest.html after Sunday 20:00 New York\n"
-        f"Logs                    {state.root / 'logs'}\n"
-        f"\n{'embedded paper exchange, ' if played else ''}{fast}. Ctrl-C stops everything.\n"
+        f"\nLive after {took_s:.0f} s, on {_where(config, played)}; {fast}.\n\n"
+        f"  the page for the phone   [bold]http://{config.web.host}:{config.web.port}/[/]\n"
+        f"  how the fund is doing    qgtm status --summary\n"
+        f"  what the strategies want qgtm signals --pending\n"
+        f"  what was written down    qgtm audit tail\n"
+        f"  the Sunday report        qgtm report, or reports/latest.html after Sunday 20:00 New York\n"
+        f"  what each process says   {state.root / 'logs'}\n\n"
+        "Ctrl-C stops everything; the next start goes on from there."
     )
+
+
+def _where(config: Config, played: "Venue | None") -> str:
+    if played is None:
+        return f"Alpaca, {config.fund.mode}"
+    return f"recorded prices of {played.bars}" if played.bars else "the embedded paper exchange"

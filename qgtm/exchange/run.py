@@ -26,6 +26,7 @@ from qgtm.exchange.wire import Keys
 PORT: Final = 8701
 VENUE_FILE: Final = "venue.json"
 STORE_FILE: Final = "exchange.db"
+MARKET_FILE: Final = "market.txt"  # which market the stored orders and prices are of
 # Venue time may stand still (a hold, a stop): an order or a cancel must not wait for it to run on.
 AT_ONCE: Final = Habits(activation_s=0.0, cancel_s=0.0)
 
@@ -84,11 +85,26 @@ def opened(options: Options, clock: SystemClock) -> Station:
         habits=Habits() if options.speed == 1 else AT_ONCE,
     )
     is_resumed = store.load_into(exchange)
+    _hold_to_market(folder / MARKET_FILE, options, is_resumed=is_resumed)
     at = Instant(clock.monotonic(), clock.now())
     venue = _venue(options, exchange, folder, at, is_resumed=is_resumed)
     exchange.catch_up(venue.now(at.monotonic_s))
     store.keep(exchange, is_due=True)
     return Station(exchange, venue, store=store, keys=options.keys, per_minute=options.per_minute)
+
+
+def _hold_to_market(path: Path, options: Options, *, is_resumed: bool) -> None:
+    """Refuse another market than the stored state's: its positions would be marked at foreign prices."""
+    folder = options.bars.absolute() if options.bars else None
+    name = f"{options.market} market, seed {options.seed}" + (f", of {folder}" if folder else "")
+    with explained(path, ConfigError):
+        before = path.read_text("utf-8").strip() if is_resumed and path.exists() else name
+        if before != name:
+            raise ConfigError(
+                f"the state in {path.parent} is of the {before}, and this start asks for the {name}: "
+                "ask for the former, or begin anew with --fresh."
+            )
+        write_atomic(path, f"{name}\n".encode())
 
 
 def market_of(options: Options) -> Market:
@@ -197,3 +213,4 @@ def _forget(folder: Path) -> None:
     for path in folder.glob(f"{STORE_FILE}*"):
         path.unlink()
     (folder / VENUE_FILE).unlink(missing_ok=True)
+    (folder / MARKET_FILE).unlink(missing_ok=True)

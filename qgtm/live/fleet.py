@@ -2,20 +2,26 @@
 
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 import requests
 
-from qgtm.adapters.clock import SystemClock, boot_id
+from qgtm.adapters.clock import boot_id
 from qgtm.adapters.files import StateDir
 from qgtm.adapters.heartbeat import load_heartbeat
 from qgtm.adapters.venue_control import VenueControl
 from qgtm.config import Config
-from qgtm.core.errors import ConfigError
+from qgtm.core.errors import BrokerError, ConfigError
 from qgtm.live.supervisor import Service
 
-BOOT_S = 120.0
+BOOT_S: Final = 120.0
+HOLD: Final = "start"
+# When `qgtm up` is killed the exchange waits for the daemon, which takes at most ten to cancel its orders.
+EXCHANGE_OUTLIVES_S: Final = 11.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,32 +34,50 @@ class Venue:
 
 
 def fleet(config: Config, state: StateDir, venue: Venue | None) -> list[Service]:
-    """Return the services in the order of their start; without `venue` the broker is a real one.
+    """Return the services, the one that the others need first; without `venue` the broker is a real one.
 
     Raises ConfigError when a port is taken.
     """
     options = ["--config", str(config.path)]
-    control = VenueControl(config.exchange.port)
     _refuse_taken(config.web.host, config.web.port, "web.port")
-    services = [
-        Service("daemon", ["daemon", *options], _beats(state), BOOT_S),
+    daemon = Service("daemon", ["daemon", *options], _beats(state), BOOT_S)
+    others = [
         Service("web", ["serve", *options], _answers(config)),
-        Service("scheduler", ["scheduler", *options], lambda: True),
+        *([Service("scheduler", ["scheduler", *options], lambda _: True)] if find_spec("qgtm.cli.scheduler") else []),
     ]
-    if venue is not None:
-        _refuse_taken("127.0.0.1", config.exchange.port, "exchange.port")
-        services.insert(0, Service("exchange", _exchange(config, state, venue), control.is_there))
-    return services
+    if venue is None:
+        return [daemon, *others]
+    _refuse_taken("127.0.0.1", config.exchange.port, "exchange.port")
+    control = VenueControl(config.exchange.port)
+    daemon.before, daemon.after = _hold(control), _release(control)
+    exchange = Service("exchange", _exchange(config, state, venue), lambda _: control.is_there())
+    exchange.outlives_s = EXCHANGE_OUTLIVES_S
+    return [exchange, daemon, *others]
 
 
 def _exchange(config: Config, state: StateDir, venue: Venue) -> Sequence[str]:
-    section = config.exchange
-    bars = venue.bars or (Path(section.bars_dir) if section.bars_dir else None)
-    verb = ["exchange", "--state", str(state.exchange), "--port", str(section.port)]
-    verb += ["--seed", str(section.seed), "--speed", str(venue.speed)]
-    verb += ["--cash", str(config.fund.starting_cash_usd)]
-    verb += ["--market", "recorded", "--bars", str(bars)] if bars else []
+    verb = ["exchange", "--config", str(config.path), "--state", str(state.exchange)]
+    verb += ["--speed", str(venue.speed)]
+    verb += ["--bars", str(venue.bars)] if venue.bars else []
     return [*verb, *(["--start", venue.start] if venue.start else [])]
+
+
+def _hold(control: VenueControl) -> Callable[[], None]:
+    """Let venue time wait for the daemon's boot; an exchange that is down holds nothing, nor need it."""
+
+    def hold() -> None:
+        with suppress(BrokerError):
+            control.hold(HOLD, BOOT_S)
+
+    return hold
+
+
+def _release(control: VenueControl) -> Callable[[], None]:
+    def release() -> None:
+        with suppress(BrokerError):
+            control.release(HOLD)
+
+    return release
 
 
 def _refuse_taken(host: str, port: int, key: str) -> None:
@@ -63,28 +87,31 @@ def _refuse_taken(host: str, port: int, key: str) -> None:
             probe.bind((host, port))
         except OSError as problem:
             raise ConfigError(
-                f"port {port} on {host} cannot be used ({problem.strerror}): stop what listens there, or "
-                f"set {key} to another."
+                f"port {port} on {host} cannot be used ({problem.strerror or problem}): stop what listens "
+                f"there, or set {key} to another."
             ) from problem
 
 
-def _beats(state: StateDir) -> Callable[[], bool]:
-    began_s, machine = SystemClock().monotonic(), boot_id()
+def _beats(state: StateDir) -> Callable[[float], bool]:
+    machine = boot_id()
 
-    def is_live() -> bool:
+    def is_live(since_s: float) -> bool:
         beat = load_heartbeat(state.heartbeat)
-        is_new = beat is not None and beat.boot_id == machine and beat.monotonic_s > began_s
+        is_new = beat is not None and beat.boot_id == machine and beat.monotonic_s > since_s
         return is_new and beat is not None and beat.what == "live"
 
     return is_live
 
 
-def _answers(config: Config) -> Callable[[], bool]:
-    url = f"http://{config.web.host}:{config.web.port}/api/health"
+def _answers(config: Config) -> Callable[[float], bool]:
+    host = f"[{config.web.host}]" if ":" in config.web.host else config.web.host
+    url = f"http://{host}:{config.web.port}/api/health"
+    session = requests.Session()
+    session.trust_env = False  # a proxy of this person's has no way to this machine's own pages
 
-    def is_up() -> bool:
+    def is_up(_: float) -> bool:
         try:
-            return requests.get(url, timeout=(1.0, 2.0)).status_code < 500
+            return session.get(url, timeout=(1.0, 2.0)).status_code < 500
         except requests.RequestException:
             return False
 

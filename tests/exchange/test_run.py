@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from qgtm.adapters.clock import SystemClock
-from qgtm.cli.exchange import exchange as command
+from qgtm.cli.exchange import command
 from qgtm.core.errors import ConfigError, JournalLocked, QgtmError
 from qgtm.exchange.market.synthetic import SyntheticMarket
 from qgtm.exchange.order import Order, OrderRequest
@@ -199,17 +199,25 @@ def test_market_that_cannot_be_made_is_refused_in_words(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"start": "soon"}, "--start"),
         ({"cash": "much"}, "--cash"),
         ({"cash": "-1"}, "--cash"),
-        ({"speed": -1.0}, "--speed"),
+        ({"market": "real"}, "--market"),
+        ({"market": "synthetic", "bars": Path("x")}, "--bars"),
     ],
 )
 def test_option_that_makes_no_sense_is_refused_in_words(
-    tmp_path: Path, arguments: dict[str, Any], words: str
+    repo: Path, tmp_path: Path, arguments: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words):
-        command(state=tmp_path, **arguments)
+        command(state=tmp_path, config=repo / "qgtm_config.toml", **arguments)
+
+
+def test_state_of_one_market_is_not_taken_into_another(tmp_path: Path) -> None:
+    opened(options(tmp_path), SystemClock()).close()
+    opened(options(tmp_path), SystemClock()).close()
+    with pytest.raises(ConfigError, match=r"market, seed 7, .*market, seed 8: .*--fresh"):
+        opened(options(tmp_path, seed=8), SystemClock())
+    opened(options(tmp_path, seed=8, is_fresh=True), SystemClock()).close()
 
 
 def test_first_moment_is_five_minutes_before_a_session() -> None:
