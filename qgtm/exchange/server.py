@@ -211,7 +211,7 @@ class Server(uvicorn.Server):
             await super().serve(sockets)
         finally:
             ticks.cancel()
-            self._front.station.close()
+            self._front.station.close(self._front.instant())
         with contextlib.suppress(asyncio.CancelledError):
             await ticks  # raises what stopped them, if anything did
 

@@ -13,6 +13,7 @@ from qgtm.exchange.venue import Instant, VenueTime
 from qgtm.exchange.wire import Keys, Request, Response
 
 KEEP_S = 1.0
+STOPPED = "stopped"
 Listener = Callable[[list[TradeUpdate]], None]
 
 
@@ -67,11 +68,13 @@ class Station:
         """Answer the control port."""
         return handle_control(self._control, request, at)
 
-    def close(self) -> None:
-        """Store the last state and let go of the file."""
+    def close(self, at: Instant | None = None) -> None:
+        """Store the last state and let go of the file; with `at`, venue time stands until the next start."""
         if self.store is not None:
             self.store.keep(self.exchange, is_due=True)
             self.store.close()
+        if at is not None:
+            self.venue.hold(STOPPED, float("inf"), at)
 
     def _keep(self) -> None:
         if self.store is not None:

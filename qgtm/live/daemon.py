@@ -198,7 +198,7 @@ class Loop:
             self.rig.wake.wait(TICK_S)
             self.rig.wake.clear()
         resting = sum(1 for order in kernel.state.live_orders if order.state is not OrderState.FORMED)
-        self._take(Stopped(reason=f"told to; {resting} orders still live" if resting else "told to"))
+        self._take(Stopped(reason=f"told to stop; {resting} orders still live" if resting else "told to stop"))
         self.rig.snapshots.write(kernel.state, self.rig.journal.head(), clock.now())
 
     @property

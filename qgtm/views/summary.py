@@ -155,15 +155,19 @@ def daemon_of(chronicle: Chronicle, outside: Outside) -> tuple[Daemon, str]:
     """Return what is known of the daemon, and why; a beat of a later epoch than the journal's is a boot."""
     if outside.age_s is None:
         if chronicle.stopped is not None:
-            return Daemon.STOPPED, f"it ended by itself: {chronicle.stopped}"
+            return Daemon.STOPPED, _stop_words(chronicle.stopped)
         if chronicle.booted is None and outside.journal_problem is None:
             return Daemon.STOPPED, "it has never run here"
         return Daemon.UNKNOWN, "it has given no sign of life since this machine started"
     if chronicle.stopped is not None and outside.epoch in (None, chronicle.state.epoch):
-        return Daemon.STOPPED, f"it ended by itself: {chronicle.stopped}"
+        return Daemon.STOPPED, _stop_words(chronicle.stopped)
     if outside.age_s > HEALTH.heartbeat_age_s:
         return Daemon.UNKNOWN, f"no sign of life for over {HEALTH.heartbeat_age_s} s"
     return Daemon.RUNNING, "" if chronicle.state.is_live else "it is starting"
+
+
+def _stop_words(reason: str) -> str:
+    return f"it was {reason}" if reason.startswith("told to") else f"it stopped: {reason}"
 
 
 def facts_of(chronicle: Chronicle, outside: Outside, limits: Limits) -> Facts:

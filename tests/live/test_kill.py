@@ -151,7 +151,7 @@ def test_daemon_told_to_stop_in_the_middle_of_a_rebalance_leaves_no_live_order(t
         state = state_of(place)
         assert not [o for o in state.orders.values() if o.broker_order_id and o.state not in ENDS]
         assert held(state) == truth(place)
-        assert place.events(Stopped) == [Stopped(reason="told to")]
+        assert place.events(Stopped) == [Stopped(reason="told to stop")]
 
 
 def test_second_daemon_and_frozen_daemon_and_tampered_journal_are_each_told_apart(tmp_path: Path) -> None:
