@@ -85,7 +85,7 @@ class Hands:
         return any(isinstance(effect, kind) for effect, _ in self._flying.values())
 
     def hurry(self, key: str) -> None:
-        """Let the effect of this key be started again a second after it was last, not after its whole pace."""
+        """Let the effect of this key start again a second after its last start, not after its pace."""
         self._hurried.add(key)
 
     def close(self) -> None:

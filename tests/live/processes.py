@@ -119,7 +119,7 @@ class Site:
             assert child.poll() is None, self.last_log()
             return "8/8 live" in self.last_log()
 
-        # The exchange counts the calls of the daemons that were killed, too: the next one waits for its minute.
+        # The exchange counts the calls of killed daemons, too: the next one waits for its minute.
         eventually(is_live, "the daemon's boot", 90)
 
     def events(self, *kinds: type[Event]) -> list[Any]:
