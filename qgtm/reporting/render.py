@@ -114,7 +114,7 @@ def paper(html: str, heading: Heading) -> bytes:
     if body is None:
         raise ReportError("the page has no <main>; mend qgtm/reporting/template/qgtm/index.html.j2.")
     with tempfile.TemporaryDirectory(prefix="qgtm-paper-") as folder:
-        return _set(_typst_from(body[1], Path(folder)), heading, Path(folder))
+        return typeset_pdf(_typst_from(body[1], Path(folder)), heading, Path(folder))
 
 
 def _typst_from(body: str, folder: Path) -> str:
@@ -134,7 +134,7 @@ def _on_paper(svg: str) -> str:
     return svg.replace("<svg ", '<svg font-family="Libertinus Serif" ', 1)
 
 
-def _set(body: str, heading: Heading, folder: Path) -> bytes:
+def typeset_pdf(body: str, heading: Heading, folder: Path) -> bytes:
     """Return the PDF of a body in Typst's language, under the house's layout."""
     import typst
 

@@ -1,7 +1,7 @@
 """The weekly review, section by section: from a week's facts to what the notebook shows."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from html import escape
 from typing import Any, Final
@@ -22,22 +22,21 @@ from qgtm.core.money import usd
 from qgtm.reporting.fragment import Column, Fragment, gain, listed, paragraph, table, tiles, told
 from qgtm.reporting.source import Reviewed
 from qgtm.views.action import Caps, actions
-from qgtm.views.ledger import RESIDUAL, Fill
+from qgtm.views.ledger import RESIDUAL
 from qgtm.views.performance import performance
-from qgtm.views.week import Held, Line, Share, Told, Week, shares_of
+from qgtm.views.week import Line, Share, Told, Week, shares_of
 from qgtm.views.words import count, dollars, percent
 
-WORST: Final = 5
 BEST: Final = 4  # of each side, so that the first page of the paper holds them
 TOLD_AT_MOST: Final = 25
 NOTHING: Final = "No session of this week is finished, so there is no result to attribute."
 
 
-def period(week: Week) -> str:
-    """Return the week's name and days, as "Week 25 of 2021, 21 to 27 June"."""
-    last = week.monday + timedelta(days=6)
-    year, number, _ = week.monday.isocalendar()
-    begin = f"{week.monday.day} {week.monday:%B}" if last.month != week.monday.month else f"{week.monday.day}"
+def period_of(monday: date) -> str:
+    """Return a week's name and days, as "Week 25 of 2021, 21 to 27 June 2021"."""
+    last = monday + timedelta(days=6)
+    year, number, _ = monday.isocalendar()
+    begin = f"{monday.day} {monday:%B}" if last.month != monday.month else f"{monday.day}"
     return f"Week {number} of {year}, {begin} to {last.day} {last:%B %Y}"
 
 
@@ -79,9 +78,9 @@ def _who(week: Week) -> list[str]:
     rows = [share for share in shares_of(week) if share.owner != RESIDUAL]
     said = []
     if rows and rows[0].pnl_usd > 0:
-        said.append(f"most was earned by {_name(rows[0].owner)} ({gain(rows[0].pnl_usd)})")
+        said.append(f"most was earned by {named(rows[0].owner)} ({gain(rows[0].pnl_usd)})")
     if rows and rows[-1].pnl_usd < 0:
-        said.append(f"most was lost by {_name(rows[-1].owner)} ({gain(rows[-1].pnl_usd)})")
+        said.append(f"most was lost by {named(rows[-1].owner)} ({gain(rows[-1].pnl_usd)})")
     text = ", ".join(said)
     return [f"{text[0].upper()}{text[1:]}."] if said else []
 
@@ -109,7 +108,8 @@ def _waiting(reviewed: Reviewed, caps: Caps) -> list[str]:
     ]
 
 
-def _name(owner: str) -> str:
+def named(owner: str) -> str:
+    """Return an owner's name as a reader sees it, escaped."""
     return escape(owner.replace("_", " "))
 
 
@@ -156,7 +156,7 @@ def by_strategy(week: Week) -> Fragment:
 
 
 def _share_row(share: Share, opening: Decimal | None) -> list[str]:
-    name = "No strategy’s (residual)" if share.owner == RESIDUAL else _name(share.owner)
+    name = "No strategy’s (residual)" if share.owner == RESIDUAL else named(share.owner)
     return _cells(name, share.pnl_usd, opening, share.turnover_usd, share.slippage_usd)
 
 
@@ -203,102 +203,7 @@ def winners_and_losers(week: Week) -> Fragment:
 
 
 def _line_row(line: Line) -> list[str]:
-    return [f"<strong>{escape(line.symbol)}</strong>", _name(line.owner), gain(line.pnl_usd)]
-
-
-def execution(week: Week) -> Fragment:
-    """Return how far fills lay from the prices at decision, and the worst of them."""
-    if not week.fills:
-        return told("Nothing was traded, so there is nothing to say of execution.", name="quiet")
-    opening, mean = week.opening_usd, week.slippage_bps
-    share = f" ({percent(week.turnover_usd / opening, 1)} of equity)" if opening else ""
-    average = "" if mean is None else f", {mean:.1f} bp on average".replace("-", "−")
-    said = (
-        f"{count(len(week.fills), 'fill')} moved {dollars(week.turnover_usd)}{share}. Against the prices at "
-        f"decision they cost {dollars(week.slippage_usd, cents=True)}{average}. Below zero is better than "
-        "decided. The paper exchange charges no commission."
-    )
-    columns = [
-        Column("When, New York", 26),
-        Column("Order", 30),
-        Column("Price", 14, True),
-        Column("Slippage", 14, True),
-        Column("Cost", 16, True),
-    ]
-    worst = sorted(week.fills, key=lambda fill: (-fill.slippage_bps, fill.at))[:WORST]
-    rows = [_fill_row(fill) for fill in worst]
-    return Fragment(paragraph(escape(said)) + paragraph("The worst fills:") + table(columns, rows))
-
-
-def _fill_row(fill: Fill) -> list[str]:
-    when = fill.at.astimezone(NEW_YORK)
-    order = f"{fill.side.value} {fill.quantity.normalize():f} {fill.symbol}"
-    bps = f"{fill.slippage_bps:.1f} bp".replace("-", "−")
-    return [
-        f"{when:%a %d %b, %H:%M}",
-        escape(order),
-        f"{fill.price:,.2f}",
-        bps,
-        dollars(fill.slippage_usd, cents=True),
-    ]
-
-
-def weights(week: Week) -> Fragment:
-    """Return each position's weight beside the wanted one, and which strategies want it."""
-    if not week.held:
-        return told("Nothing is held and nothing is wanted.", name="quiet")
-    columns = [
-        Column("Symbol", 16),
-        Column("Held", 16, True),
-        Column("Wanted", 16, True),
-        Column("Gap", 14, True),
-        Column("Wanted by", 38),
-    ]
-    said = paragraph(_pending_said(week), "quiet")
-    return Fragment(table(columns, [_held_row(row) for row in week.held]) + said)
-
-
-def _held_row(row: Held) -> list[str]:
-    gap = None if row.held_frac is None else row.target_frac - row.held_frac
-    owners = ", ".join(
-        f"{_name(name)} {percent(weight, 1, signed=True)}" for name, weight in row.by_strategy.items()
-    )
-    return [
-        f"<strong>{escape(row.symbol)}</strong>",
-        percent(row.held_frac, 1),
-        percent(row.target_frac, 1),
-        percent(gap, 1, signed=True),
-        owners or "nobody",
-    ]
-
-
-def _pending_said(week: Week) -> str:
-    session = week.state.targets_session
-    if session is None:
-        return "No targets have been set yet."
-    where = (
-        "go out at the next open"
-        if week.state.is_pending
-        else "have been reached, as far as band and checks allow"
-    )
-    return f"Shares of equity, at the last marks. The targets of {session:%A %d %B} {where}."
-
-
-def refusals(week: Week) -> Fragment:
-    """Return the orders that we refused ourselves, by check."""
-    if not week.denials:
-        return told("No order was refused by our own checks.", name="quiet")
-    columns = [
-        Column("Check", 22),
-        Column("Orders", 10, True),
-        Column("Symbols", 22),
-        Column("Last reason", 46),
-    ]
-    rows = [
-        [_name(row.check), str(row.count), escape(", ".join(row.symbols)), escape(row.reason)]
-        for row in week.denials
-    ]
-    return Fragment(table(columns, rows))
+    return [f"<strong>{escape(line.symbol)}</strong>", named(line.owner), gain(line.pnl_usd)]
 
 
 def happenings(week: Week) -> Fragment:
@@ -359,4 +264,4 @@ def _card_row(card: Mapping[str, Any]) -> list[str]:
     sharpe = card.get("figures", {}).get("sharpe")
     evidence = escape(str(card["evidence"]))
     shown = "" if sharpe is None or card["evidence"].startswith("no ") else f", Sharpe {sharpe:.2f}"
-    return [_name(str(card["name"])), evidence + shown, escape(str(card.get("kill_condition", "not said")))]
+    return [named(str(card["name"])), evidence + shown, escape(str(card.get("kill_condition", "not said")))]
