@@ -56,6 +56,7 @@ def command(
         caps=caps_of(loaded),
         week=week,
         due_at=_moment(due),
+        patience_s=limit if due else 0.0,
         limit_s=limit,
     )
     if not order.journal.exists():

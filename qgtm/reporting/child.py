@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from qgtm.ports import Clock
 
 LOOK_S: Final = 0.1
-MERCY_S: Final = 1.5  # between asking to end and ending
+MERCY_S: Final = 0.8  # between asking to end and ending
 
 
 class WaitingClock(Clock, Protocol):
@@ -21,8 +21,19 @@ class WaitingClock(Clock, Protocol):
         ...
 
 
-def start(arguments: Sequence[str], log: Path, environ: Mapping[str, str], folder: Path) -> "Child":
-    """Start a process that writes all it says to `log`. Raises OSError when it cannot be started."""
+def start(
+    arguments: Sequence[str],
+    log: Path,
+    environ: Mapping[str, str],
+    folder: Path,
+    *,
+    asked_by: signal.Signals = signal.SIGINT,
+    mercy_s: float = MERCY_S,
+) -> "Child":
+    """Start a process that writes all it says to `log`. Raises OSError when it cannot be started.
+
+    To be stopped it is sent `asked_by`, and killed when it is still there after `mercy_s`.
+    """
     with log.open("ab") as out:
         process = subprocess.Popen(
             list(arguments),
@@ -33,25 +44,27 @@ def start(arguments: Sequence[str], log: Path, environ: Mapping[str, str], folde
             cwd=folder,
             process_group=0,
         )
-    return Child(process)
+    return Child(process, asked_by, mercy_s)
 
 
 class Child:
     """A process in a group of its own."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", asked_by: signal.Signals, mercy_s: float) -> None:
         self._process = process
+        self._asked_by = asked_by
+        self._mercy_s = mercy_s
 
     def poll(self) -> int | None:
         """Return the exit code, None while it runs."""
         return self._process.poll()
 
     def stop(self) -> None:
-        """Ask the group to end as Ctrl-C does, so that a notebook's kernel is taken along; then end it."""
+        """Ask the group to end, so that a notebook's kernel is taken along; then end it."""
         if self.poll() is None:
-            self._tell(signal.SIGINT)
+            self._tell(self._asked_by)
             try:
-                self._process.wait(MERCY_S)
+                self._process.wait(self._mercy_s)
             except subprocess.TimeoutExpired:
                 self._tell(signal.SIGKILL)
                 self._process.wait()

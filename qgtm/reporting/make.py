@@ -54,6 +54,7 @@ class Order:
     week: str = ""
     due_at: datetime | None = None
     root: Path = ROOT
+    patience_s: float = 0.0  # for another run that is under way
     limit_s: float = LIMIT_S
 
 
@@ -74,7 +75,7 @@ def make(order: Order, clock: WaitingClock, tell: Tell = lambda task, state: Non
     known = survey(order.journal)
     load_tasks(order.root)  # says what this installation lacks
     ledger = RunLedger(order.reports)
-    with ledger.writing():
+    with ledger.writing(clock, order.patience_s):
         recover(ledger, clock)
         run = ledger.begin(_opened(order, known))
         began_s = clock.monotonic()
@@ -309,7 +310,7 @@ def record_late(order: Order, why: str, clock: WaitingClock) -> Run:
 
 def _record(order: Order, clock: WaitingClock, told: Callable[[RunLedger, Run], Run]) -> Run:
     ledger = RunLedger(order.reports)
-    with ledger.writing():
+    with ledger.writing(clock):
         recover(ledger, clock)
         run = ledger.begin(_opened(order, _survey_or_none(order.journal)))
         run = told(ledger, run)

@@ -14,7 +14,8 @@ from typing import Final
 
 from qgtm.adapters.files import write_atomic
 from qgtm.adapters.lock import FileLock
-from qgtm.core.errors import JournalLocked, ReportError
+from qgtm.core.errors import JournalError, JournalLocked, ReportError
+from qgtm.reporting.child import WaitingClock
 
 REVIEWS: Final = "weekly_review"
 RECORD: Final = "run.json"
@@ -62,20 +63,30 @@ class RunLedger:
         self.reports = reports
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """Keep every other run out. Raises ReportError when one is under way or nothing can be written."""
-        try:
-            self.reports.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.reports / ".lock", "the folder of reports")
-        except JournalLocked as problem:
-            raise ReportError(f"a report is being made already: {problem}") from problem
-        except OSError as problem:
-            raise ReportError(
-                f"{self.reports} cannot be written ({problem.strerror}); give this user the right to, or "
-                "name another folder with --to."
-            ) from problem
+    def writing(self, clock: WaitingClock, patience_s: float = 0.0) -> Iterator[None]:
+        """Keep every other run out, waiting for one that is under way for at most `patience_s`.
+
+        Raises ReportError when it is not done by then, or when nothing can be written.
+        """
+        until_s = clock.monotonic() + patience_s
+        while (lock := self._locked(is_last=clock.monotonic() >= until_s)) is None:
+            clock.wait(1.0)
         with lock:
             yield
+
+    def _locked(self, *, is_last: bool) -> FileLock | None:
+        try:
+            self.reports.mkdir(parents=True, exist_ok=True)
+            return FileLock(self.reports / ".lock", "the folder of reports")
+        except JournalLocked as problem:
+            if is_last:
+                raise ReportError(f"a report is being made already: {problem}") from problem
+        except (OSError, JournalError) as problem:
+            raise ReportError(
+                f"{self.reports} cannot be written ({problem}). Give this user the right to, or name another "
+                "folder with --to."
+            ) from problem
+        return None
 
     def folder(self, run: Run) -> Path:
         """Return where a run's files lie."""

@@ -1,0 +1,118 @@
+"""`qgtm scheduler`: what is to be done at its time."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from threading import Event as Flag
+
+from rich.console import Console
+
+from qgtm.adapters.clock import SystemClock, VenueClock
+from qgtm.adapters.files import StateDir, made_writable
+from qgtm.adapters.lock import FileLock
+from qgtm.adapters.venue_control import VenueControl
+from qgtm.cli.options import ConfigPath, configured
+from qgtm.cli.report import caps_of, reports_of
+from qgtm.config import Config
+from qgtm.core.errors import QgtmError
+from qgtm.keys import load_keys, venue
+from qgtm.reporting.child import Child, start
+from qgtm.reporting.failure import Failure
+from qgtm.reporting.make import LIMIT_S, Order, record_failure, record_late
+from qgtm.reporting.run_ledger import FAILED, RunLedger
+from qgtm.reporting.schedule import Due, Job, JobLedger, Scheduler
+
+LEDGER = "scheduler.json"
+LOG = "review.log"
+REVIEW = "review"
+MERCY_S = 2.0  # more than the report gives its own children, less than we are given ourselves
+MORE_S = 300.0  # beyond the notebooks' own limit, for page, paper and a FAILED page
+
+Clock = SystemClock | VenueClock
+
+
+def command(config: ConfigPath = None) -> None:
+    """Run the Sunday review at its New York time, once a week, until SIGTERM or Ctrl-C.
+
+    With the embedded exchange that time is the exchange's, which stands still while a job runs. A review
+    that was missed is made up for at the next start, with a LATE page in its place until it is there.
+    """
+    loaded, state = configured(config)
+    made_writable(state)
+    stop = Flag()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    console = Console(highlight=False, soft_wrap=True)
+    is_embedded = venue(loaded, load_keys(loaded.path, os.environ), os.environ) == "embedded"
+    clock: Clock = VenueClock(state.exchange / "venue.json") if is_embedded else SystemClock()
+    with FileLock(state.root / "scheduler.lock", "the scheduler"):
+        scheduler = Scheduler(
+            jobs=[review_job(loaded, state, clock, console.print)],
+            ledger=JobLedger(state.root / LEDGER),
+            clock=clock,
+            say=console.print,
+            is_stopped=stop.is_set,
+            venue=VenueControl(loaded.exchange.port) if is_embedded else None,
+        )
+        console.print(f"the review is made on Sundays at {loaded.schedule.review_et:%H:%M} New York")
+        scheduler.run()
+    console.print("scheduler stopped")
+
+
+def review_job(config: Config, state: StateDir, clock: Clock, say: Callable[[str], None]) -> Job:
+    """Return the Sunday review: `qgtm report` in a process of its own."""
+    reports = reports_of(config)
+
+    def order(due: Due, now: datetime) -> Order:
+        caps = caps_of(config)
+        return Order(journal=state.journal, reports=reports, now=now, caps=caps, week=due.week, due_at=due.at)
+
+    def begin(due: Due) -> Child:
+        verb = ["report", "--week", due.week, "--due", due.at.isoformat(), "--config", str(config.path)]
+        arguments = [sys.executable, "-m", "qgtm", *verb, "--to", str(reports), "--limit", str(LIMIT_S)]
+        environ = {**os.environ, "QGTM_STATE_DIR": str(state.root)}
+        return start(
+            arguments,
+            state.root / LOG,
+            environ,
+            config.path.parent,
+            asked_by=signal.SIGTERM,
+            mercy_s=MERCY_S,
+        )
+
+    def late(due: Due) -> None:
+        why = "The scheduler was not running, or not in time, when the review was due."
+        _noted(lambda: record_late(order(due, clock.now()), why, SystemClock()), say)
+
+    def lost(due: Due, why: str) -> None:
+        if _has_failed_page(RunLedger(reports), due):
+            return
+        failure = Failure(
+            what=f"{why[0].upper()}{why[1:]}.",
+            step=f"read {state.root / LOG}, mend what it names, and run `qgtm report --week {due.week}`.",
+        )
+        _noted(lambda: record_failure(order(due, clock.now()), failure, SystemClock()), say)
+
+    return Job(
+        name=REVIEW,
+        at_et=config.schedule.review_et,
+        begin=begin,
+        late=late,
+        lost=lost,
+        limit_s=LIMIT_S + MORE_S,
+    )
+
+
+def _has_failed_page(ledger: RunLedger, due: Due) -> bool:
+    """Return whether the report's own process has already put its FAILED page up."""
+    latest = ledger.latest()
+    return latest is not None and latest.week == due.week and latest.state == FAILED
+
+
+def _noted(record: Callable[[], object], say: Callable[[str], None]) -> None:
+    try:
+        record()
+    except (QgtmError, OSError) as problem:
+        say(f"the page in the place of the review could not be written: {problem}")
