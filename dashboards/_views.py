@@ -2,13 +2,15 @@
 
 from html import escape
 
-from bokeh.models import ColumnDataSource, DatetimeTickFormatter, NumeralTickFormatter
+from bokeh.models import ColumnDataSource, DataRange1d, DatetimeTickFormatter, NumeralTickFormatter
 from bokeh.plotting import figure
 
 from dashboards._store import PhoneState
 from dashboards._style import Palette
 from qgtm.core.instant import NEW_YORK
 from qgtm.views.words import change, dollars, percent
+
+LEAST_FALL = 0.01  # of the axis, so that a fall of a few dollars does not look like a crash
 
 
 def numbers_html(state: PhoneState) -> str:
@@ -47,6 +49,7 @@ def drawdown_picture(source: ColumnDataSource, colours: Palette) -> figure:
     drawn = _drawing("Below its peak", colours, height=150)
     drawn.varea("at", "zero", "below_peak", source=source, fill_color=colours.fall, fill_alpha=0.75)
     drawn.yaxis.formatter = NumeralTickFormatter(format="0.0%")
+    drawn.y_range = DataRange1d(end=0, min_interval=LEAST_FALL)
     return drawn
 
 

@@ -5,10 +5,11 @@ a side effect: a callback from the browser could only ask for the same values ag
 """
 
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import panel as pn
 from bokeh.models import ColumnDataSource
+from bokeh.util.token import generate_secret_key
 from fastapi import FastAPI
 from panel.io.fastapi import add_applications
 
@@ -24,7 +25,25 @@ RENEW_MS: Final = 5000
 def mount(app: FastAPI, desk: Desk, path: str) -> None:
     """Put the live view into `app` at `path`."""
     store = DataStore(desk)
-    add_applications({path: lambda: phone_view(store)}, app=app, title="QGTM, live")
+    add_applications(
+        {path: lambda: phone_view(store)},
+        app=app,
+        title="QGTM, live",
+        sign_sessions=True,  # so that nobody makes up a session; the key lives as long as the server
+        secret_key=generate_secret_key().encode(),
+        include_headers=[],
+        include_cookies=[],
+    )
+    # Panel also offers the files of custom components, which this view has none of.
+    routes = [route for route in app.router.routes if not _path(route).startswith("/components/")]
+    app.router.routes[:] = routes
+    for route in routes:
+        if _path(route) == path:
+            route.include_in_schema = False
+
+
+def _path(route: Any) -> str:
+    return str(getattr(route, "path", ""))
 
 
 def phone_view(store: DataStore) -> pn.Column:

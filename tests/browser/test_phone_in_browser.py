@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import websocket
 
 from benchmarks.browser import Browser, Tab, browser, chromium
 from benchmarks.made_up_fund import beat, made_up_state
@@ -27,6 +28,9 @@ pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="there is no Chromium here: `apt-get install chromium`"),
 ]
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
+MADE_UP = (
+    "eyJzZXNzaW9uX2lkIjogIngiLCAic2Vzc2lvbl9leHBpcnkiOiA0MTAyNDQ0ODAwfQ"  # no signature, expires in 2100
+)
 LOOK_S = 0.3  # past the quarter of a second in which a look is kept
 GREEN, RED, GREY = (10, 122, 53), (196, 18, 47), (123, 132, 148)  # as phone.css has them, in light
 # What a person sees of two texts in one place.
@@ -212,8 +216,20 @@ def test_live_view_comes_in_behind_the_page(chrome: Browser, state: StateDir) ->
             "setTimeout(() => done(0), 500) })"
         )
         complaints = [said for said in tab.complaints() if "WebGL" not in said]
+        with pytest.raises(websocket.WebSocketException):  # a session that this server did not sign
+            websocket.create_connection(
+                served.address.replace("http", "ws") + "/live/ws",
+                origin=served.address,
+                subprotocols=["bokeh", MADE_UP],
+                timeout=10,
+            )
+        began = time.monotonic()
+        served.process.terminate()
+        served.process.wait(10)
+        stopped_s = time.monotonic() - began
     assert (drawn, complaints) == (1, [])
     assert shift < 0.02
+    assert stopped_s < 3, "a server with a live view open stops as fast"
 
 
 def test_red_dot_is_painted_red_and_greys_too(chrome: Browser, tmp_path: Path) -> None:

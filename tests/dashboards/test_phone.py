@@ -103,4 +103,8 @@ def test_live_page_is_served_behind_the_gate_from_this_server_alone() -> None:
     assert reply.status_code == 200
     assert "frame-ancestors 'self'" in reply.headers["content-security-policy"]
     assert "cdn." not in reply.text
+    assert list(app.openapi()["paths"]) == [
+        path for path in app.openapi()["paths"] if path.startswith("/api/")
+    ]
+    assert asyncio.run(fetched(served, "/components/x/y/z.js")).status_code == 404
     assert asyncio.run(fetched(served, "/")).text.count('data-live="/live"') == 1

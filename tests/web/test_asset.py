@@ -75,7 +75,8 @@ def test_what_is_no_large_text_goes_out_as_it_is(files: Files, path: str, encodi
 
 
 @pytest.mark.parametrize(
-    ("said", "takes"), [(b"gzip", True), (b"br,gzip;q=0.5", True), (b"", False), (b"xgzip", False), (b"gzip; q=0", False)]
+    ("said", "takes"),
+    [(b"gzip", True), (b"br,gzip;q=0.5", True), (b"", False), (b"xgzip", False), (b"gzip; q=0", False)],
 )
 def test_client_takes_gzip_when_it_says_so(said: bytes, takes: bool) -> None:
     assert takes_gzip({"headers": [(b"accept-encoding", said)]}) is takes
