@@ -18,6 +18,7 @@ CURES: Final[dict[int, str]] = {
     errno.EDQUOT: "free some space there",
     errno.EFBIG: "raise this user's limit on the size of a file (`ulimit -f`)",
     errno.ENOENT: "make the folder, or set QGTM_STATE_DIR to another one",
+    errno.EEXIST: "a file stands where a folder is meant: move it, or set QGTM_STATE_DIR",
     errno.ENOTDIR: "a file stands where a folder is meant: move it, or set QGTM_STATE_DIR",
 }
 
