@@ -26,6 +26,7 @@ from qgtm.core.events import (
 from qgtm.core.money import exact, usd
 from qgtm.core.order import Order, Side, learned
 from qgtm.core.position import fill_price
+from qgtm.risk.drawdown import is_flow
 
 ZERO: Final = Decimal(0)
 RESIDUAL: Final = "residual"
@@ -67,7 +68,7 @@ class Close:
     equity_usd: Decimal
     broker_equity_usd: Decimal | None  # the broker's own figure at its last sample
     cash_usd: Decimal
-    flows_usd: Decimal  # all money in and out so far
+    flows_usd: Decimal  # the owners' money in and out so far; dividends and fees are profit
     worth_usd: Mapping[str, Decimal]
     gross_usd: Decimal
     net_usd: Decimal
@@ -195,8 +196,12 @@ class Ledger:
             self.purse(owner).take(event.symbol, quantity, event.price)
 
     def _moved(self, event: CashMoved, at: datetime) -> None:
+        """Count the owners' money as a flow; what a holding pays or costs is the residual's profit."""
         self.cash_usd += event.amount_usd
-        self.flows_usd += event.amount_usd
+        if event.kind == "start" or is_flow(event.kind):
+            self.flows_usd += event.amount_usd
+        else:
+            self.purse(RESIDUAL).cash_usd += event.amount_usd
 
     def _accepted(self, event: BreakAccepted, at: datetime) -> None:
         """Book what a person accepted to the residual, without touching any strategy."""
