@@ -198,7 +198,8 @@ class Loop:
             self.rig.wake.wait(TICK_S)
             self.rig.wake.clear()
         resting = sum(1 for order in kernel.state.live_orders if order.state is not OrderState.FORMED)
-        self._take(Stopped(reason=f"told to stop; {resting} orders still live" if resting else "told to stop"))
+        left = f"; {resting} orders still live" if resting else ""
+        self._take(Stopped(reason=f"told to stop{left}"))
         self.rig.snapshots.write(kernel.state, self.rig.journal.head(), clock.now())
 
     @property

@@ -4,7 +4,6 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +42,7 @@ def fleet(config: Config, state: StateDir, venue: Venue | None) -> list[Service]
     daemon = Service("daemon", ["daemon", *options], _beats(state), BOOT_S)
     others = [
         Service("web", ["serve", *options], _answers(config)),
-        *([Service("scheduler", ["scheduler", *options], lambda _: True)] if find_spec("qgtm.cli.scheduler") else []),
+        Service("scheduler", ["scheduler", *options], lambda _: True),
     ]
     if venue is None:
         return [daemon, *others]

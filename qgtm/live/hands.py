@@ -15,6 +15,9 @@ from qgtm.live.reconciliation import Books, ReadBooks
 Wanted = Effect | ReadBooks
 Done = Sequence[Event] | Books
 Deed = Callable[[Wanted], Done]
+# Both books are five calls: asked for without a pause while the broker is away they would use up the call
+# limit, and the broker that is back would go unasked for a minute.
+PACES_S: Final[dict[type[Wanted], float]] = {**PACE_S, ReadBooks: 2.0}
 HURRIED_S: Final = 1.0  # the least pause between two asks, however many hints come
 
 
@@ -47,7 +50,7 @@ class Hands:
 
     def start(self, effect: Wanted) -> None:
         """Start an effect, unless one of its kind is in flight or was started a moment ago."""
-        key, pace_s = key_of(effect), PACE_S.get(type(effect), 0.0)
+        key, pace_s = key_of(effect), PACES_S.get(type(effect), 0.0)
         pace_s = min(pace_s, HURRIED_S) if key in self._hurried else pace_s
         now_s = self.monotonic()
         if key in self._flying or now_s - self._started_s.get(key, -math.inf) < pace_s:
