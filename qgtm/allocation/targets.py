@@ -187,8 +187,9 @@ def _capped(
 
 def _volatility(weights: Mapping[str, float], place: Mapping[str, int], sigma: FloatArray) -> float:
     columns = [place[symbol] for symbol in weights]
+    known = sigma[np.ix_(columns, columns)]
     vector = np.array([weights[symbol] for symbol in weights], dtype=np.float64)
-    variance = float(np.einsum("i,ij,j->", vector, np.nan_to_num(sigma[np.ix_(columns, columns)]), vector))
+    variance = float(np.einsum("i,ij,j->", vector, np.where(np.isfinite(known), known, 0.0), vector))
     return math.sqrt(max(variance, 0.0))
 
 

@@ -77,7 +77,7 @@ class Bars:
                 raise AttributeError(
                     f"bars have no {field!r}; they have sessions, symbols, {', '.join(FIELDS)}"
                 )
-            taken = _locked(getattr(self._whole, field).take(self._places, axis=1))
+            taken = locked(getattr(self._whole, field).take(self._places, axis=1))
             self.__dict__[field] = taken
             return taken
 
@@ -88,13 +88,13 @@ class Bars:
         return [self.symbols.index(symbol) for symbol in wanted]
 
     def _rows(self, rows: slice) -> Self:
-        return self._trusted(
+        return self.trusted(
             self.sessions[rows], self.symbols, *(getattr(self, field)[rows] for field in FIELDS)
         )
 
     @classmethod
-    def _trusted(cls, sessions: IntArray, symbols: tuple[str, ...], *fields: FloatArray) -> Self:
-        # Cut from bars that were checked, so not checked again: this runs for every strategy and bar.
+    def trusted(cls, sessions: IntArray, symbols: tuple[str, ...], *fields: FloatArray) -> Self:
+        """Return bars without a check: `fields` are read-only cuts of arrays that were checked before."""
         cut = object.__new__(cls)
         cut.__dict__.update(zip(("sessions", "symbols", *FIELDS), (sessions, symbols, *fields), strict=True))
         return cut
@@ -113,9 +113,10 @@ def _read_only(name: str, array: object, dtype: type, shape: tuple[int, ...]) ->
         raise TypeError(f"{name} must be an array of {dtype.__name__}, got {found}")
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape} (sessions, symbols), got {array.shape}")
-    return _locked(array.view())
+    return locked(array.view())
 
 
-def _locked(array: A) -> A:
+def locked(array: A) -> A:
+    """Return the same array, made read-only."""
     array.flags.writeable = False
     return array

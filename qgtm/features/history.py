@@ -5,7 +5,7 @@ from datetime import date
 
 import numpy as np
 
-from qgtm.features.bars import FIELDS, Bars, FloatArray
+from qgtm.features.bars import FIELDS, Bars, FloatArray, locked
 
 Row = tuple[float, float, float, float, float]
 
@@ -56,7 +56,9 @@ class History:
 
     def bars(self) -> Bars:
         """Return all that is known, as read-only arrays."""
-        return Bars(self._sessions[: self._n], self.symbols, *self._fields[:, : self._n])
+        return Bars.trusted(
+            locked(self._sessions[: self._n]), self.symbols, *locked(self._fields[:, : self._n])
+        )
 
     def closes(self, symbols: Sequence[str], n: int) -> FloatArray:
         """Return the last `n` closes (or all there are) of `symbols`, shape (n, k), NaN where no bar is."""

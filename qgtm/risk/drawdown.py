@@ -7,10 +7,11 @@ sample.
 """
 
 # cell 5 of notebooks/risk/drawdown.ipynb
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from qgtm.core.money import exact
+from qgtm.core.record import renewed
 
 
 # cell 6 of notebooks/risk/drawdown.ipynb
@@ -40,7 +41,7 @@ class Sample:
     unit_value_usd: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Drawdown:
     """Hold the fund per unit: how many units, what one is worth, its peak, and the samples on trial.
 
@@ -104,9 +105,9 @@ def sampled(
     """
     doubt = why_not_believed(account_usd, own_usd)
     if account_usd is None or own_usd is None or doubt is not None:
-        return replace(state, doubt=doubt)
+        return renewed(state, doubt=doubt)
     unit_value_usd = min(account_usd, own_usd) / state.units
-    seen = replace(state, doubt=None, seen_usd=unit_value_usd)
+    seen = renewed(state, doubt=None, seen_usd=unit_value_usd)
     return _on_trial(seen, Sample(monotonic_s, unit_value_usd)) if is_regular else seen
 
 
@@ -127,14 +128,14 @@ def _on_trial(state: Drawdown, sample: Sample) -> Drawdown:
     if kept and sample.monotonic_s - kept[-1].monotonic_s < PARAMS.apart_s:
         return state
     samples = (*kept, sample)[-PARAMS.needed :]
-    fresh = replace(state, samples=samples)
+    fresh = renewed(state, samples=samples)
     return _confirmed(fresh) if len(samples) == PARAMS.needed else fresh
 
 
 def _confirmed(state: Drawdown) -> Drawdown:
     values = [sample.unit_value_usd for sample in state.samples]
     unit_value_usd = min(max(state.unit_value_usd, min(values)), max(values))
-    return replace(
+    return renewed(
         state,
         unit_value_usd=unit_value_usd,
         high_water_mark_usd=max(state.high_water_mark_usd, unit_value_usd),
@@ -159,18 +160,18 @@ def flowed(state: Drawdown, amount_usd: Decimal) -> Drawdown:
     """
     units = state.units + amount_usd / state.seen_usd if state.seen_usd > 0 else Decimal(0)
     if units <= 0:
-        return replace(state, doubt=f"a flow of {amount_usd:.2f} leaves no unit to count in")
-    return replace(state, units=units)
+        return renewed(state, doubt=f"a flow of {amount_usd:.2f} leaves no unit to count in")
+    return renewed(state, units=units)
 
 
 def restarted(state: Drawdown) -> Drawdown:
     """Return the state with its peak at the present unit value, as a confirmed reset sets it."""
-    return replace(state, high_water_mark_usd=state.unit_value_usd, samples=())
+    return renewed(state, high_water_mark_usd=state.unit_value_usd, samples=())
 
 
 def booted(state: Drawdown) -> Drawdown:
     """Return the state without the samples on trial: their clock belonged to another process."""
-    return replace(state, samples=())
+    return renewed(state, samples=())
 
 
 __all__ = [

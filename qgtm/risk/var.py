@@ -8,7 +8,7 @@ worse counts.
 
 # cell 5 of notebooks/risk/var.ipynb
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, sqrt
 
 import numpy as np
 
@@ -71,7 +71,8 @@ def historical_frac(profits: FloatArray, percentile: float = PARAMS.percentile) 
 
     Raises IndexError or ValueError when there are none.
     """
-    return max(0.0, float(np.quantile(-profits, percentile, method="higher")))
+    place = ceil(percentile * (profits.size - 1))
+    return max(0.0, float(np.partition(-profits, place)[place]))
 
 
 def filtered_frac(profits: FloatArray) -> float:
