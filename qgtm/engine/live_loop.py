@@ -78,6 +78,7 @@ class Params:
     round_every_s: int
     order_patience_s: int
     sample_every_s: int
+    sample_closed_s: int
     resend_after_s: int
 
 
@@ -86,7 +87,8 @@ PARAMS = Params(
     last_call_s=600,  # venue seconds before the close without new orders [0, 3600]
     round_every_s=60,  # venue seconds between two rounds of orders [10, 900]
     order_patience_s=900,  # venue seconds an order may rest before it is cancelled [30, 3600]
-    sample_every_s=10,  # process seconds between two samples of the account [10, 60]
+    sample_every_s=10,  # process seconds between two samples of the account in a session [10, 60]
+    sample_closed_s=600,  # process seconds between two samples out of hours, which confirm nothing [10, 3600]
     resend_after_s=30,  # venue seconds until an order that the broker does not know is sent again [5, 300]
 )
 
@@ -190,7 +192,8 @@ def _overdue(state: State, event: TimePassed, now: datetime, desk: Desk) -> list
         and (state.bars_session is None or state.bars_session < state.session)
     ):
         wanted.append(FetchBars(state.session, after=state.bars_session))
-    if state.sampled_at_s is None or event.monotonic_s - state.sampled_at_s >= desk.params.sample_every_s:
+    rest_s = desk.params.sample_every_s if state.is_open else desk.params.sample_closed_s
+    if state.sampled_at_s is None or event.monotonic_s - state.sampled_at_s >= rest_s:
         wanted.append(SampleAccount())
     if must_flatten(state.switch):
         if state.is_open and _is_holding(state) and not state.live_orders:
