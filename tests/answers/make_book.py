@@ -27,7 +27,7 @@ def write(name: str, route: str, header: Sequence[str], rows: Iterable[Sequence[
 
 
 def after(pieces: list[tuple[int, Fraction]]) -> tuple[int, Fraction, Fraction]:
-    """Return shares held, what they cost and what was realised, of (signed shares, price) one share at a time."""
+    """Return shares held, their cost and what was realised, from (signed shares, price), share by share."""
     shares: list[Fraction] = []  # what each share held went in for; all of one sign
     sign, realised = 0, Fraction(0)
     for quantity, price in pieces:
@@ -44,12 +44,12 @@ def after(pieces: list[tuple[int, Fraction]]) -> tuple[int, Fraction, Fraction]:
 
 
 def fills() -> None:
-    """Orders that fill in parts, are cancelled in the middle, turn the position, and are corrected in price."""
+    """Orders that fill in parts, end before they are whole, and turn the position."""
     chance, rows, pieces, cash = random.Random(4), [], list[tuple[int, Fraction]](), Fraction(100_000)
     for number in range(12):
         side, ordered = chance.choice((1, -1)), chance.randint(3, 60)
         count, worth = 0, Fraction(0)
-        for part in range(chance.randint(1, 3)):
+        for _ in range(chance.randint(1, 3)):
             more = chance.randint(1, max(1, (ordered - count) // 2)) if count < ordered else 0
             if not more:
                 continue

@@ -1,0 +1,163 @@
+"""What each effect does at the broker and the feed, and the facts that come of it."""
+
+from datetime import date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from qgtm.adapters.clock import ManualClock
+from qgtm.core.bar import Bar, BarSet
+from qgtm.core.effects import AskOrder, Cancel, FetchBars, FetchQuotes, PollOrders, SampleAccount, Submit
+from qgtm.core.errors import BarError, FeedError
+from qgtm.core.events import (
+    AccountSampled,
+    BarsClosed,
+    CancelRequested,
+    FeedFailed,
+    FeedRecovered,
+    MarketHoursSeen,
+    OrderAccepted,
+    OrderNotFound,
+    OrderRejected,
+    OrderUnknown,
+    QuotesSeen,
+)
+from qgtm.core.outcome import Accepted, Rejected, Unknown
+from qgtm.live.perform import World, key_of, perform
+from qgtm.ports import Account, MarketClock
+from tests.engine.making import CLOSES, NOON, SESSION, dec, kinds, order, quote
+
+WHAT = order(100)
+YESTERDAY = date(2026, 1, 5)
+
+
+def world(broker: Any = None, feed: Any = None, *, is_leader: bool = True) -> World:
+    return World(broker, feed, ManualClock(NOON), lambda: is_leader)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fact"),
+    [
+        (Accepted("b"), OrderAccepted(client_order_id=WHAT.client_order_id, broker_order_id="b")),
+        (Rejected(403, "no"), OrderRejected(client_order_id=WHAT.client_order_id, code=403, reason="no")),
+        (Unknown("no reply"), OrderUnknown(client_order_id=WHAT.client_order_id, reason="no reply")),
+    ],
+)
+def test_submit_has_three_outcomes(outcome: Any, fact: Any) -> None:
+    assert perform(Submit(WHAT), world(SimpleNamespace(submit=lambda _: outcome))) == [fact]
+
+
+def test_submit_that_a_call_limit_held_back_came_to_nothing() -> None:
+    held = SimpleNamespace(submit=lambda _: Unknown("limit", is_held_back=True))
+    assert perform(Submit(WHAT), world(held)) == ()
+
+
+def test_daemon_that_lost_its_lease_sends_nothing() -> None:
+    sent: list[Any] = []
+    assert perform(Submit(WHAT), world(SimpleNamespace(submit=sent.append), is_leader=False)) == ()
+    assert sent == []
+
+
+@pytest.mark.parametrize(("is_asked", "count"), [(True, 1), (False, 0)])
+def test_cancel_is_written_down_when_the_broker_took_the_wish(is_asked: bool, count: int) -> None:
+    from dataclasses import replace
+
+    broker = SimpleNamespace(cancel=lambda broker_id: is_asked)
+    facts = perform(Cancel(replace(WHAT, broker_order_id="b"), "late"), world(broker))
+    assert kinds(facts) == [CancelRequested.__name__] * count
+    assert perform(Cancel(WHAT, "late"), world(broker)) == ()  # the broker has no name for it yet
+
+
+def test_order_that_the_broker_does_not_have_is_a_fact() -> None:
+    broker = SimpleNamespace(order=lambda client_id: None)
+    assert perform(AskOrder("x"), world(broker)) == [OrderNotFound(client_order_id="x")]
+
+
+def test_poll_reaches_back_two_days() -> None:
+    asked: list[datetime] = []
+    broker = SimpleNamespace(orders=lambda after: asked.append(after) or ())
+    assert perform(PollOrders(), world(broker)) == []
+    assert asked == [NOON - timedelta(days=2)]
+
+
+def test_sample_holds_the_brokers_clock_and_the_account() -> None:
+    account = Account(
+        number="1",
+        status="ACTIVE",
+        equity_usd=dec(5),
+        last_equity_usd=dec(4),
+        cash_usd=dec(3),
+        buying_power_usd=dec(9),
+        is_blocked=True,
+        is_shorting_enabled=True,
+    )
+    clock = MarketClock(
+        now=NOON, is_open=True, next_open_at=CLOSES + timedelta(hours=17), next_close_at=CLOSES
+    )
+    broker = SimpleNamespace(account=lambda: account, positions=lambda: (), clock=lambda: clock)
+    hours, sample = perform(SampleAccount(), world(broker))
+    assert hours == MarketHoursSeen(is_open=True, next_open_at=clock.next_open_at, next_close_at=CLOSES)
+    assert isinstance(sample, AccountSampled)
+    assert (sample.equity_usd, sample.last_equity_usd, sample.is_blocked) == (5, 4, True)
+
+
+def bars(session: date, known_at: datetime = NOON, close: float = 100.0) -> BarSet:
+    bar = Bar(
+        symbol="GLD",
+        session=session,
+        known_at=known_at,
+        open=close,
+        high=close,
+        low=close,
+        close=close,
+        volume=1.0,
+    )
+    return BarSet(session=session, known_at=known_at, bars={"GLD": bar})
+
+
+def test_bars_of_missed_sessions_come_before_the_wanted_one() -> None:
+    asked: list[Any] = []
+    sets = (bars(YESTERDAY), bars(SESSION))
+    feed = SimpleNamespace(daily=lambda symbols, start, end: asked.append((start, end)) or sets)
+    facts = perform(FetchBars(SESSION, after=date(2026, 1, 2)), world(feed=feed))
+    assert asked == [(date(2026, 1, 3), SESSION)]
+    assert [fact.session for fact in facts if isinstance(fact, BarsClosed)] == [YESTERDAY, SESSION]
+    assert facts[-1] == FeedRecovered(feed="ohlcv")
+
+
+def test_session_whose_bars_are_not_there_yet_is_said_and_what_came_is_kept() -> None:
+    feed = SimpleNamespace(daily=lambda *asked: (bars(YESTERDAY),))
+    facts = perform(FetchBars(SESSION, after=date(2026, 1, 2)), world(feed=feed))
+    assert kinds(facts) == ["BarsClosed", "FeedFailed"]
+    none = perform(FetchBars(SESSION), world(feed=SimpleNamespace(daily=lambda *asked: ())))
+    assert none == [FeedFailed(feed="ohlcv", reason=f"no daily bars of {SESSION} yet")]
+
+
+def test_bars_from_the_future_are_refused() -> None:
+    feed = SimpleNamespace(daily=lambda *asked: (bars(SESSION, NOON + timedelta(seconds=1)),))
+    with pytest.raises(BarError, match="refused"):
+        perform(FetchBars(SESSION), world(feed=feed))
+
+
+def raising(*_: Any) -> Any:
+    raise FeedError("no answer")
+
+
+def test_feed_that_fails_is_a_fact() -> None:
+    feed = SimpleNamespace(daily=raising, quotes=raising)
+    assert perform(FetchBars(SESSION), world(feed=feed)) == [FeedFailed(feed="ohlcv", reason="no answer")]
+    assert perform(FetchQuotes(("GLD",)), world(feed=feed)) == [FeedFailed(feed="quotes", reason="no answer")]
+
+
+def test_quotes_carry_the_moment_of_asking_and_none_are_asked_for_nothing() -> None:
+    seen = {"GLD": quote(100)}
+    facts = perform(FetchQuotes(("GLD",)), world(feed=SimpleNamespace(quotes=lambda symbols: seen)))
+    assert facts == [QuotesSeen(quotes=seen, at=NOON), FeedRecovered(feed="quotes")]
+    assert perform(FetchQuotes(()), world()) == [QuotesSeen(quotes={}, at=NOON)]
+
+
+def test_effects_of_one_wish_share_a_key_and_those_of_two_orders_do_not() -> None:
+    other = order(1, number=1)
+    assert key_of(Submit(WHAT)) != key_of(Submit(other)) != key_of(AskOrder(other.client_order_id))
+    assert key_of(FetchQuotes(("GLD",))) == key_of(FetchQuotes(("SLV",)))
