@@ -92,15 +92,17 @@ def test_what_is_sent_is_what_the_library_would_send_but_for_text_numbers(
             assert ours[name] == getattr(value, "value", value)
 
 
-def test_the_adapters_take_less_than_a_second_and_a_half_to_import_beyond_the_library() -> None:
+def test_the_adapters_import_no_library_beyond_what_the_client_library_brings() -> None:
+    # How long it takes is measured by benchmarks/start_up.py; what makes it long is held here.
     script = (
-        "import warnings; warnings.simplefilter('ignore'); import time;"
+        "import warnings; warnings.simplefilter('ignore'); import sys;"
         "import alpaca.trading.client, alpaca.data.historical.stock, alpaca.data.live.stock;"
-        "began = time.perf_counter();"
+        "import alpaca.trading.stream; before = set(sys.modules);"
         "import qgtm.adapters.alpaca_broker, qgtm.adapters.alpaca_feed, qgtm.adapters.alpaca_stream;"
-        "print(time.perf_counter() - began)"
+        "names = {name.partition('.')[0] for name in set(sys.modules) - before};"
+        "print(' '.join(sorted(names - set(sys.stdlib_module_names) - {'qgtm'})))"
     )
     shown = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
-    assert float(shown.stdout) < 1.5
+    assert shown.stdout.split() == []

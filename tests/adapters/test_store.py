@@ -3,7 +3,6 @@
 import csv
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from time import perf_counter
 
 import apsw
 import numpy as np
@@ -100,16 +99,13 @@ def test_damaged_bars_are_refused_by_session_with_the_next_step(path: Path) -> N
         store.load_arrays()
 
 
-def test_ten_years_of_thirty_symbols_are_loaded_fast(path: Path) -> None:
+def test_ten_years_of_thirty_symbols_come_back_whole(path: Path) -> None:
     closes = {symbol: 10.0 + number for number, symbol in enumerate(SYMBOLS)}
     with BarStore(path) as store:
         store.append(*(bar_set(number, closes) for number in range(2520)))
-        started = perf_counter()
         bars = store.load_arrays()
-        took_s = perf_counter() - started
     assert bars.close.shape == (2520, 30)
     assert bars.close[-1].tolist() == list(closes.values())
-    assert took_s < 1.0  # 0.07 s on an idle core; the rest is for a busy machine
 
 
 def test_real_bars_come_back_exactly(path: Path, shared_data: Path) -> None:
