@@ -91,9 +91,7 @@ def budgeted(signal: FloatArray, sigma: FloatArray, budget_frac: float, params: 
         return np.zeros_like(signal)
     direction = signal / strength
     wanted = direction != 0.0
-    variance = float(
-        np.einsum("i,ij,j->", direction[wanted], sigma[np.ix_(wanted, wanted)], direction[wanted])
-    )
+    variance = float(np.einsum("i,ij,j->", direction[wanted], sigma[wanted][:, wanted], direction[wanted]))
     if not np.isfinite(variance):
         return None
     volatility = math.sqrt(max(variance, 0.0))
@@ -143,7 +141,7 @@ def _raw(
         columns = [place[symbol] for symbol in view]
         weights = budgeted(
             np.array([view[symbol] for symbol in view], dtype=np.float64),
-            sigma[np.ix_(columns, columns)],
+            sigma[columns][:, columns],
             budget_frac,
             params,
         )
@@ -187,7 +185,7 @@ def _capped(
 
 def _volatility(weights: Mapping[str, float], place: Mapping[str, int], sigma: FloatArray) -> float:
     columns = [place[symbol] for symbol in weights]
-    known = sigma[np.ix_(columns, columns)]
+    known = sigma[columns][:, columns]
     vector = np.array([weights[symbol] for symbol in weights], dtype=np.float64)
     variance = float(np.einsum("i,ij,j->", vector, np.where(np.isfinite(known), known, 0.0), vector))
     return math.sqrt(max(variance, 0.0))

@@ -27,6 +27,15 @@ Bars = Annotated[Path, typer.Option("--bars", help="A folder of CSV or Parquet f
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 Cash = Annotated[int | None, typer.Option("--cash", help="Dollars to begin with; else the config's.", min=1)]
 Seed = Annotated[int, typer.Option("--seed", help="Of the path within each day and of partial fills.")]
+Share = Annotated[
+    float | None,
+    typer.Option(
+        "--tape-share",
+        help="Part of the market's volume that the bars hold, IEX alone about 0.03; else the config's.",
+        min=0.0001,
+        max=1.0,
+    ),
+]
 Keep = Annotated[
     Path | None, typer.Option("--journal", help="Keep the journal in this new file; else in memory.")
 ]
@@ -45,6 +54,7 @@ def command(
     strategy: Names = None,
     cash: Cash = None,
     seed: Seed = 7,
+    tape_share: Share = None,
     journal: Keep = None,
     config: ConfigPath = None,
     as_json: AsJson = False,
@@ -64,12 +74,12 @@ def command(
     start_usd = Decimal(cash) if cash else loaded.fund.starting_cash_usd
     kept = _journal(journal)
     history = History(SYMBOLS)
-    replay = Replay(market, _desk(loaded, history, strategy), history, kept, traded[0].day, seed, start_usd)
+    desk = _desk(loaded, history, strategy, tape_share)
+    replay = Replay(market, desk, history, kept, traded[0].day, seed, start_usd)
     replay.warm_up([session for session in sessions if session.day < first])
     replay.begin()
     with Progress(console=Console(stderr=True), transient=True, disable=as_json) as progress:
-        for session in progress.track(traded, description="sessions"):
-            replay.walk(session)
+        replay.walk_all(progress.track(traded, description="sessions"))
     result = summary(kept, start_usd)
     if as_json:
         say_json(dataclasses.asdict(result))
@@ -85,7 +95,7 @@ def _journal(path: Path | None) -> MemoryJournal | SqliteJournal:
     return SqliteJournal(path)
 
 
-def _desk(config: Config, history: History, names: list[str] | None) -> Desk:
+def _desk(config: Config, history: History, names: list[str] | None, tape_share: float | None) -> Desk:
     wanted = names or list(config.strategies.enabled)
     if unknown := [name for name in wanted if name not in BY_NAME]:
         raise ConfigError(f"there is no strategy {unknown[0]}: there are {', '.join(BY_NAME)}.")
@@ -93,7 +103,7 @@ def _desk(config: Config, history: History, names: list[str] | None) -> Desk:
         limits=config.limits,
         strategies=tuple(BY_NAME[name] for name in wanted),
         history=history,
-        tape_share_frac=float(config.feeds.ohlcv.tape_share_frac),
+        tape_share_frac=tape_share or float(config.feeds.ohlcv.tape_share_frac),
     )
 
 

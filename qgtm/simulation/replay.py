@@ -5,7 +5,9 @@ reached, a sample of the account at the close, then the session's bars and the v
 Nothing looks past the session being walked, so a longer folder gives the same journal up to its last day.
 """
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -16,11 +18,13 @@ from qgtm.adapters.clock import ManualClock
 from qgtm.core.effects import Effect, FetchBars, PollOrders, SampleAccount
 from qgtm.core.errors import MarketError
 from qgtm.core.events import Booted, CashMoved, Event, FeedRecovered, TimePassed, WentLive
+from qgtm.core.money import exact
 from qgtm.engine.live_loop import PARAMS as LIVE
 from qgtm.engine.live_loop import Desk
 from qgtm.exchange.core import Exchange
 from qgtm.exchange.event import TradeUpdate
 from qgtm.exchange.market.port import Market, Session
+from qgtm.exchange.setting import Habits
 from qgtm.features.history import History
 from qgtm.live.kernel import Kernel
 from qgtm.live.perform import OHLCV, World, key_of, market_hours, perform, update_of
@@ -35,8 +39,6 @@ SAMPLES: Final = 3  # that must agree before a peak or a fall counts
 AFTER_CLOSE: Final = timedelta(minutes=5)
 FIRST_LOOK: Final = timedelta(seconds=1)
 LONGEST_LOOK: Final = timedelta(minutes=5)
-
-Progress = Callable[[date], None]
 
 
 @dataclass
@@ -66,7 +68,9 @@ class Replay:
         begin = first.open_at - timedelta(hours=1)
         self.desk = replace(self.desk, params=AT_THE_OPEN)
         self.clock = ManualClock(begin, speed=0.0)
-        self.exchange = Exchange(self.market, start=begin, seed=self.seed, cash=self.cash_usd)
+        self.exchange = Exchange(
+            self.market, start=begin, seed=self.seed, cash=self.cash_usd, habits=_habits(self.desk)
+        )
         self._feed = DirectFeed(self.market, self.clock)
         self._broker = DirectBroker(self.exchange, self.market, self.clock)
         self._world = World(self._broker, self._feed, self.clock, lambda: True)
@@ -96,6 +100,12 @@ class Replay:
         self.kernel.take(boot, now)
         self.kernel.take(CashMoved(activity_id="start", kind="start", amount_usd=self.cash_usd), now)
         self.kernel.take(WentLive(epoch=1), now)
+
+    def walk_all(self, sessions: Iterable[Session]) -> None:
+        """Live through sessions, oldest first, one after the other."""
+        with _rare_collection():
+            for session in sessions:
+                self.walk(session)
 
     def walk(self, session: Session) -> None:
         """Live through one session, from its open to the views after its close."""
@@ -190,3 +200,20 @@ class Replay:
         latest = {update.order.client_order_id: update.order for update in self._heard}
         self._heard.clear()
         return [update_of(broker_order(order)) for order in latest.values()]
+
+
+def _habits(desk: Desk) -> Habits:
+    """Let a resting order take its share of the whole tape, of which the bars hold a part only."""
+    usual = Habits()
+    return replace(usual, participation_frac=usual.participation_frac / exact(desk.tape_share_frac))
+
+
+@contextmanager
+def _rare_collection() -> Iterator[None]:
+    """Let the collector of cycles look a hundred times less often: it would walk the journal each time."""
+    before = gc.get_threshold()
+    gc.set_threshold(100 * before[0], *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
