@@ -31,22 +31,26 @@ def too_slow(limit_s: float, task: str) -> Failure:
     )
 
 
-def failure_of(notebooks: Mapping[str, Path], log: Path) -> Failure:
-    """Return why a pipeline failed, from the notebooks it left behind, else from its log."""
-    for task, path in notebooks.items():
+def failure_of(notebooks: Mapping[str, tuple[str, Path]], log: Path, last: str = "") -> Failure:
+    """Return why a pipeline failed, from the notebooks it left behind, else from its log.
+
+    `notebooks` are source and what has run of it, by task; `last` is the task that was begun last.
+    """
+    for task, (source, path) in notebooks.items():
         found = _failed_cell(path)
         if found is not None:
             number, name, value, trace = found
             return Failure(
                 what=f"{name}: {value}" if value else name,
-                step=f"open notebooks/…/{task}.ipynb at cell {number}, mend it, and run `make report`.",
+                step=f"open {source} at cell {number}, mend it, and run `make report`.",
                 task=task,
                 cell=number,
                 detail=trace,
             )
     return Failure(
         what="The pipeline stopped before any notebook's cell did.",
-        step="`make check` compares pipelines.yaml with the notebooks.",
+        step="read below what Ploomber refused; `make check` compares pipelines.yaml with the notebooks.",
+        task=last,
         detail=tail(log),
     )
 

@@ -165,8 +165,11 @@ def _run_pipeline(order: Order, run: Run, folder: Path, clock: WaitingClock, tel
     if code is None:
         raise _Failed(too_slow(order.limit_s, progress.task))
     if code != 0:
-        notebooks = {t.name: products / f"{t.name}.ipynb" for t in load_tasks(order.root)}
-        raise _Failed(failure_of({**notebooks, REVIEW: review}, log))
+        tasks = load_tasks(order.root)
+        ran = {task.name: products / Path(task.products["nb"]).name for task in tasks} | {REVIEW: review}
+        raise _Failed(
+            failure_of({task.name: (task.source, ran[task.name]) for task in tasks}, log, progress.task)
+        )
 
 
 def _ploomber() -> list[str]:

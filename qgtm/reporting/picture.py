@@ -152,10 +152,10 @@ def _shade(hv: Any, week: Week) -> Any:
 
 
 def _holoviews() -> Any:
+    """Return HoloViews with its matplotlib backend; `hv.extension` would write scripts into the notebook."""
     import holoviews as hv
+    import holoviews.plotting.mpl
 
-    if "matplotlib" not in hv.Store.loaded_backends():
-        hv.extension("matplotlib", logo=False)
     hv.Store.set_current_backend("matplotlib")
     return hv
 
@@ -211,4 +211,6 @@ def _inline(text: str, name: str) -> str:
     svg = re.sub(r'xlink:href="#', f'href="#{name}-', svg)
     svg = re.sub(r"font-family: [^;\"]+;? ?", "", svg)
     svg = re.sub(r"font: ([\d.]+)px [^;\"]+", r"font-size: \1px", svg)
+    referred = set(re.findall(r"#([\w-]+)", svg))
+    svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in referred else "", svg)
     return svg.strip()

@@ -66,14 +66,15 @@ def page(notebook: Path, heading: Heading) -> str:
     Raises ReportError when the notebook cannot be read.
     """
     import nbformat
-    from nbconvert import HTMLExporter
+    from nbconvert.exporters.templateexporter import TemplateExporter
 
     try:
         node = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as problem:
         raise ReportError(f"{notebook} cannot be read ({problem}); run `make report` again.") from problem
-    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
+    exporter = TemplateExporter(  # type: ignore[no-untyped-call]
         template_name="qgtm",
+        file_extension=".html",
         extra_template_basedirs=[str(TEMPLATE)],
         filters={"typeset": typeset, "shown": shown},
     )

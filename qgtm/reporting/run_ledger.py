@@ -42,7 +42,6 @@ class Run:
     journal: str
     began_at: str
     due_at: str = ""
-    ended_at: str = ""
     took_s: float = 0.0
     rows: int = 0
     head: str = ""

@@ -99,7 +99,7 @@ class JobLedger:
             return {}
         except (OSError, ValueError) as problem:
             raise ConfigError(
-                f"{self._path} cannot be read ({problem}). Move it away; the next job then counts as the first."
+                f"{self._path} cannot be read ({problem}). Move it away; the next job counts as the first."
             ) from problem
         return dict(found)
 
