@@ -9,7 +9,7 @@ from typing import Final
 from qgtm.core.effects import Effect
 from qgtm.core.errors import QgtmError
 from qgtm.core.events import Event
-from qgtm.live.perform import PACE_S, is_urgent, key_of
+from qgtm.live.perform import PACE_S, is_urgent, key_of, waits_for
 from qgtm.live.reconciliation import Books, ReadBooks
 
 Wanted = Effect | ReadBooks
@@ -51,6 +51,8 @@ class Hands:
     def start(self, effect: Wanted) -> None:
         """Start an effect, unless one of its kind is in flight or was started a moment ago."""
         key, pace_s = key_of(effect), PACES_S.get(type(effect), 0.0)
+        if any(sending in self._flying for sending in waits_for(effect)):
+            return
         pace_s = min(pace_s, HURRIED_S) if key in self._hurried else pace_s
         now_s = self.monotonic()
         if key in self._flying or now_s - self._started_s.get(key, -math.inf) < pace_s:

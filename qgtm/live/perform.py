@@ -83,6 +83,11 @@ def key_of(effect: object) -> str:
     return type(effect).__name__
 
 
+def waits_for(effect: object) -> tuple[str, ...]:
+    """Return the keys of what must be done first: an order is not asked about while it is being sent."""
+    return (f"Submit {effect.client_order_id}",) if isinstance(effect, AskOrder) else ()
+
+
 def perform(effect: Effect, world: World) -> Sequence[Event]:
     """Do what `effect` asks and return the facts that came of it; none when no answer came.
 

@@ -10,7 +10,7 @@ from qgtm.core.effects import AskOrder, Cancel, FetchPositions, PollOrders, Samp
 from qgtm.core.errors import BrokerError
 from qgtm.core.events import BrokerFound
 from qgtm.live.hands import Hands
-from qgtm.live.perform import is_urgent
+from qgtm.live.perform import is_urgent, key_of
 from tests.engine.making import order
 from tests.live.processes import eventually
 
@@ -35,7 +35,7 @@ class Venue:
         self.go.wait(10)
         if isinstance(wanted, SampleAccount):
             raise BrokerError("no answer")
-        if isinstance(wanted, AskOrder):
+        if wanted == AskOrder("x"):
             raise ZeroDivisionError("a fault of ours")
         return [BrokerFound()]
 
@@ -106,6 +106,15 @@ def test_way_out_is_not_behind_an_ordinary_call_that_hangs(venue: Venue) -> None
     assert len(venue.answers(3)) == 3
     assert venue.hands.is_flying(PollOrders)
     assert not is_urgent(Submit(order(1)))
+
+
+def test_order_is_not_asked_about_while_it_is_being_sent(venue: Venue) -> None:
+    what = order(1)
+    venue.hands.start(Submit(what))
+    venue.hands.start(AskOrder(what.client_order_id))
+    venue.hands.start(AskOrder("another"))
+    assert venue.hands.is_flying(AskOrder)
+    assert key_of(AskOrder(what.client_order_id)) not in venue.hands._flying
 
 
 def test_broker_that_does_not_answer_is_a_problem_to_be_told(venue: Venue) -> None:

@@ -154,7 +154,7 @@ def test_daemon_told_to_stop_in_the_middle_of_a_rebalance_leaves_no_live_order(t
         assert place.events(Stopped) == [Stopped(reason="told to stop")]
 
 
-def test_second_daemon_and_frozen_daemon_and_tampered_journal_are_each_told_apart(tmp_path: Path) -> None:
+def test_second_daemon_is_refused_and_a_frozen_one_keeps_no_heartbeat_alive(tmp_path: Path) -> None:
     with site(tmp_path) as place:
         place.exchange()
         daemon = place.daemon()
