@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from qgtm.core.events import BreakFound, CashMoved, Event, Reconciled
@@ -60,7 +61,7 @@ def differences(state: State, books: Books) -> list[Event]:
         *find_cash_break(state.cash_usd, books.account.cash_usd),
         *find_foreign_orders(state.orders, open_there),
     )
-    fresh = [each for each in found if not _is_known(state, each)]
+    fresh = [each for each in (*found, *_vanished(state, found)) if not _is_known(state, each)]
     record = Reconciled(
         breaks=tuple(sorted({each.subject for each in found} | set(state.breaks))),
         positions=brokers,
@@ -69,10 +70,32 @@ def differences(state: State, books: Books) -> list[Event]:
     return [*fresh, record]
 
 
+def _vanished(state: State, found: Sequence[BreakFound]) -> list[BreakFound]:
+    """Return breaks whose two numbers have come together, so that nobody accepts what is no longer so."""
+    still = {each.subject for each in found}
+    return [
+        BreakFound(
+            subject=subject,
+            ours=_ours(state, subject),
+            brokers=_ours(state, subject),
+            detail="Both books agree again; find out why, and accept it to go on.",
+        )
+        for subject in sorted(state.breaks)
+        if subject not in still
+    ]
+
+
+def _ours(state: State, subject: str) -> Decimal:
+    return state.cash_usd if subject == "cash" else state.quantity(subject)
+
+
 def _is_open(order: BrokerOrder) -> bool:
     return order.state.value in ("working", "formed", "unknown")
 
 
 def _is_known(state: State, found: BreakFound) -> bool:
     known = state.breaks.get(found.subject)
-    return known is not None and known.ours == found.ours and known.brokers == found.brokers
+    if known is None:
+        return False
+    is_settled = known.ours == known.brokers and found.ours == found.brokers
+    return is_settled or (known.ours == found.ours and known.brokers == found.brokers)

@@ -255,6 +255,24 @@ def test_known_break_is_not_told_again(loop: Loop) -> None:
     assert len(facts(loop, Reconciled)) >= 2
 
 
+def test_break_that_went_away_by_itself_stays_latched_and_is_accepted_as_it_is_now(loop: Loop) -> None:
+    for answer in (
+        books(CASH, position("GLD", 7)),
+        books(CASH, position("GLD", 7)),
+        books(),
+        books(),
+        books(),
+    ):
+        turn(loop, answer)
+    first, second = facts(loop, BreakFound)
+    assert ((first.ours, first.brokers), (second.ours, second.brokers)) == ((0, 7), (0, 0))
+    assert loop.rig.kernel.state.switch.latches == (Latch.BREAK,)
+    loop.rig.inbox.put(AcceptBreak(subject="GLD", reason="sold again", by="OpA"), "OpA", NOON)
+    turn(loop, after_s=1)
+    assert loop.rig.kernel.state.quantity("GLD") == 0
+    assert loop.rig.kernel.state.switch.latches == ()
+
+
 def test_fill_that_was_missed_is_a_fact_and_no_break(loop: Loop) -> None:
     loop.rig.kernel.state = begun(formed(WHAT))
     theirs = BrokerOrder(
