@@ -1,7 +1,6 @@
-"""The crossover in nautilus-trader. Arguments: the folder of bars, fast, slow, shares. Prints JSON.
+"""The crossover in nautilus-trader. Arguments: bars' folder, fast, slow, shares, symbols traded.
 
-Its market orders on daily bars fill at the bar's own close, not at the next open: the work is the same,
-the equity is not to the cent.
+Prints JSON. Its market orders on daily bars fill at the bar's own close, not at the next open.
 """
 
 import json
@@ -74,23 +73,23 @@ def share_of(symbol: str) -> Equity:
     )
 
 
-def add_symbol(engine: BacktestEngine, path: Path, fast: int, slow: int, shares: int) -> list[Bar]:
-    """Add one symbol and its strategy; return its bars."""
+def add_symbol(engine: BacktestEngine, path: Path, rule: dict[str, int] | None) -> list[Bar]:
+    """Add one symbol, and its strategy when there is a rule for it; return its bars."""
     instrument = share_of(path.stem)
     bar_type = BarType.from_str(f"{instrument.id}-1-DAY-LAST-EXTERNAL")
     frame = pd.read_csv(path, index_col="date", parse_dates=True).tz_localize("UTC").astype(float)
     bars = BarDataWrangler(bar_type, instrument).process(frame)
     engine.add_instrument(instrument)
-    config = CrossoverConfig(
-        bar_type=bar_type, fast=fast, slow=slow, shares=shares, order_id_tag=path.stem, strategy_id=path.stem
-    )
-    engine.add_strategy(Crossover(config))
+    if rule:
+        config = CrossoverConfig(bar_type=bar_type, order_id_tag=path.stem, strategy_id=path.stem, **rule)
+        engine.add_strategy(Crossover(config))
     return bars
 
 
-def main(folder: Path, fast: int, slow: int, shares: int) -> dict[str, float]:
+def main(folder: Path, fast: int, slow: int, shares: int, traded: list[str]) -> dict[str, object]:
     """Run once over every file of the folder; the time is from reading them to the last fill."""
-    began = time.perf_counter()
+    began, began_cpu = time.perf_counter(), time.process_time()
+    rule = {"fast": fast, "slow": slow, "shares": shares}
     engine = BacktestEngine(
         BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True), run_analysis=False)
     )
@@ -104,23 +103,22 @@ def main(folder: Path, fast: int, slow: int, shares: int) -> dict[str, float]:
         bar_adaptive_high_low_ordering=False,
     )
     bars = [
-        bar for path in sorted(folder.glob("*.csv")) for bar in add_symbol(engine, path, fast, slow, shares)
+        bar
+        for path in sorted(folder.glob("*.csv"))
+        for bar in add_symbol(engine, path, rule if path.stem in traded else None)
     ]
     engine.add_data(sorted(bars, key=lambda bar: bar.ts_init), sort=False)
-    ready = time.perf_counter()
     engine.run()
-    ended = time.perf_counter()
+    ended, ended_cpu = time.perf_counter(), time.process_time()
     fills = sum(order.is_closed and order.filled_qty > 0 for order in engine.cache.orders())
-    cash = engine.portfolio.account(VENUE).balance_total(USD).as_double()
-    held = sum(pnl.as_double() for pnl in engine.portfolio.unrealized_pnls(VENUE).values())
     return {
         "bars": len(bars),
         "seconds": ended - began,
-        "loop_seconds": ended - ready,
-        "fills": fills,
-        "equity_usd": cash + held,
+        "cpu_seconds": ended_cpu - began_cpu,
+        "orders": fills,
+        "held": sorted(str(each.instrument_id.symbol) for each in engine.cache.positions_open()),
     }
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), *map(int, sys.argv[2:5]))))
+    print(json.dumps(main(Path(sys.argv[1]), *map(int, sys.argv[2:5]), sys.argv[5].split(","))))
