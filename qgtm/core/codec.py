@@ -21,23 +21,19 @@ from qgtm.core.instant import instant_from_text, text_from_instant
 Decoder = Callable[[Any], Any]
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> object:
     """Turn what json does not know into what it knows (json calls this for such values only)."""
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, datetime):
-        return text_from_instant(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return fields_of(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, (set, frozenset)):
-        return sorted(value)
-    raise EventError(f"a {type(value).__name__} cannot be written to the journal")
+    return _plainer(value.__class__)(value)
+
+
+@cache
+def _plainer(kind: type) -> Callable[[Any], object]:
+    for known, plain in _PLAIN:
+        if issubclass(kind, known):
+            return plain
+    if dataclasses.is_dataclass(kind):
+        return fields_of
+    raise EventError(f"a {kind.__name__} cannot be written to the journal")
 
 
 @cache
@@ -49,6 +45,16 @@ def fields_of(value: Any) -> dict[str, object]:
     """Return a dataclass's fields by name, not copied."""
     return {name: getattr(value, name) for name in _names(value.__class__)}
 
+
+_PLAIN: tuple[tuple[type, Callable[[Any], object]], ...] = (
+    (Decimal, str),
+    (datetime, text_from_instant),
+    (date, date.isoformat),
+    (Mapping, dict),
+    (Enum, lambda value: value.value),
+    (set, sorted),
+    (frozenset, sorted),
+)
 
 _encoder = json.JSONEncoder(
     ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain

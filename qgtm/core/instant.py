@@ -1,6 +1,7 @@
 """Moments and sessions: aware UTC datetimes, New York's calendar days."""
 
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -13,6 +14,7 @@ def aware_utc(at: datetime) -> datetime:
     return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
+@lru_cache(maxsize=64)  # many facts of one moment are written together
 def text_from_instant(at: datetime) -> str:
     """Return `at` as ISO 8601 in UTC with microseconds, so that text sorts as time does."""
     return aware_utc(at).isoformat(timespec="microseconds")[:-6] + "Z"
