@@ -95,7 +95,7 @@ def make(order: Order, clock: WaitingClock, tell: Tell = lambda task, state: Non
 
 def _opened(order: Order, known: Survey) -> Run:
     monday = _monday(order, known)
-    rows, head = head_at(order.journal, monday)
+    rows, head = head_at(order.journal, monday) if known.rows else (0, known.head)
     return Run(
         week=week_name(monday),
         number=0,

@@ -239,6 +239,6 @@ def test_notebook_runs_by_plain_papermill(outdoors: Path, tmp_path: Path) -> Non
 
 def test_rows_beyond_those_asked_for_are_not_read(tmp_path: Path) -> None:
     journal = written(tmp_path / "journal.db", events())
-    whole, cut = shown(journal), shown(journal, rows=9)
+    whole, cut = shown(journal), shown(journal, rows=13)
     assert "in 5 sessions" in whole
     assert "in 1 session and stood" in cut
