@@ -32,6 +32,7 @@ test: check  ## check, then every test
 
 export: $(STAMP)  ## print the notebooks into qgtm/
 	$(BIN)/qgtm export $(ARGS)
+	$(BIN)/python -m qgtm.reporting.pipeline
 
 check: $(STAMP)  ## format, lint, types, import contracts, prints, locks: under a minute
 	$(BIN)/ruff format --check .
