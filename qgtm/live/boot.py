@@ -5,6 +5,7 @@ Only a broker that does not answer is asked again, since it may come back by its
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -71,13 +72,21 @@ def _verdict(rig: Rig, number: int, each: Step, say: Say) -> BootStepFinished:
         except QgtmError as problem:
             detail = str(problem)
             if not (each.may_wait and isinstance(problem, BrokerError | FeedError)):
-                say(_finished(number, each, False, detail, timer.monotonic() - began_s))
+                _refused(rig, _finished(number, each, False, detail, timer.monotonic() - began_s), say)
                 raise
             say(_finished(number, each, False, f"{detail}; asking again", timer.monotonic() - began_s))
             rig.stop.wait(ASK_AGAIN_S)
     verdict = _finished(number, each, is_ok, detail, timer.monotonic() - began_s)
     say(verdict)
     return verdict
+
+
+def _refused(rig: Rig, verdict: BootStepFinished, say: Say) -> None:
+    """Say why the boot ends, and leave it for those who look later, where there is a journal to write to."""
+    say(verdict)
+    if hasattr(rig, "kernel"):
+        with suppress(QgtmError):  # the step's own problem is the one that is raised
+            rig.kernel.take(verdict, rig.clock.now())
 
 
 def _finished(number: int, each: Step, is_ok: bool, detail: str, took_s: float) -> BootStepFinished:

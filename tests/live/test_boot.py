@@ -14,6 +14,7 @@ import pytest
 
 from qgtm.adapters.clock import SystemClock
 from qgtm.adapters.inbox import Inbox
+from qgtm.adapters.journal import JournalReader
 from qgtm.adapters.manifest import load_manifest, manifest_sha
 from qgtm.config import load_config
 from qgtm.core.commands import Deploy, Halt
@@ -287,6 +288,10 @@ def test_another_account_than_the_pinned_one_is_refused(tmp_path: Path, bars: Pa
     said = refused(stage, rig, 3)
     rig.close()
     assert f"this is account {NUMBER}, and broker.account_number pins PA42" in said
+    with JournalReader(stage.state.journal) as reader:
+        told = [e.event for e in reader.read() if isinstance(e.event, BootStepFinished)]
+    assert [(step.number, step.is_ok) for step in told] == [(1, True), (2, True), (3, False)]
+    assert told[-1].detail == said
 
 
 @pytest.mark.parametrize("changes", [{"is_blocked": True}, {"status": "ACCOUNT_CLOSED"}])
