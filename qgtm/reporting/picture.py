@@ -187,7 +187,8 @@ def _tidy(axes: Any, top: float | None, is_dated: bool) -> None:
     axes.set_aspect("auto")
     axes.set_xlabel(axes.get_xlabel().replace("session", ""))
     axes.set_title("")
-    axes.set_axisbelow(True)
+    for patch in axes.patches:
+        patch.set_zorder(2.5)  # before the grid
     axes.grid(axis="y", color=GRID, linewidth=0.5, zorder=-1)
     axes.tick_params(length=0, rotation=0)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))

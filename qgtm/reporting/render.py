@@ -136,7 +136,21 @@ def _on_paper(svg: str) -> str:
 
 
 def typeset_pdf(body: str, heading: Heading, folder: Path) -> bytes:
-    """Return the PDF of a body in Typst's language, under the house's layout."""
+    """Return the PDF of a body in Typst's language, under the house's layout. Raises ReportError."""
+    made: bytes = _compiled(body, heading, folder, format="pdf")
+    return made
+
+
+def first_page(html: str, heading: Heading, ppi: float) -> bytes:
+    """Return the first page of the paper as PNG, for a README. Raises ReportError when it cannot be made."""
+    body = MAIN.search(html)
+    with tempfile.TemporaryDirectory(prefix="qgtm-paper-") as folder:
+        typst_body = _typst_from(body[1] if body else "", Path(folder))
+        pages: list[bytes] = _compiled(typst_body, heading, Path(folder), format="png", ppi=ppi)
+    return pages[0]
+
+
+def _compiled(body: str, heading: Heading, folder: Path, **how: Any) -> Any:
     import typst
 
     source = folder / "report.typ"
@@ -148,7 +162,7 @@ def typeset_pdf(body: str, heading: Heading, folder: Path) -> bytes:
         "footer": "\n".join(heading.footer),
     }
     try:
-        return bytes(typst.compile(str(source), root=str(folder), sys_inputs=words, ignore_system_fonts=True))
+        return typst.compile(str(source), root=str(folder), sys_inputs=words, ignore_system_fonts=True, **how)
     except typst.TypstError as problem:
         raise ReportError(
             f"the PDF could not be set ({problem}); mend qgtm/reporting/template/report.typ."

@@ -169,13 +169,24 @@ def _sum_said(week: Week) -> str:
     account, before = week.account, week.before
     if account is None:
         return ""
-    since = f"the close of {before.session:%d %B}" if before else "the first money"
+    since = f"the close of {_day(before.session)}" if before else "the first money"
     flows = f" Money in and out, {gain(week.flows_usd)}, is left aside." if week.flows_usd else ""
     return (
-        f"Measured from {since} to the close of {week.closes[-1].session:%d %B}. The rows add up to the "
+        f"Measured from {since} to the close of {_day(week.closes[-1].session)}. The rows add up to the "
         f"account’s {gain(account.account_usd)}; the residual is what no strategy owns, rounding "
-        f"included.{flows}{_broker_said(week)}"
+        f"included.{flows}{_crossed_said(week)}{_broker_said(week)}"
     )
+
+
+def _day(session: date) -> str:
+    return f"{session.day} {session:%B}"
+
+
+def _crossed_said(week: Week) -> str:
+    parts = sum((share.turnover_usd for share in shares_of(week)), Decimal(0))
+    if parts - week.turnover_usd < 1:
+        return ""
+    return " Where two strategies wanted opposite sides of an order, their parts exceed what was traded."
 
 
 def _broker_said(week: Week) -> str:

@@ -88,7 +88,8 @@ def _pending_said(week: Week) -> str:
         if week.state.is_pending
         else "have been reached, as far as band and checks allow"
     )
-    return f"Shares of equity, at the last marks. The targets of {session:%A %d %B} {where}."
+    day = f"{session:%A} {session.day} {session:%B}"
+    return f"Shares of equity, at the last marks. The targets of {day} {where}."
 
 
 def refusals(week: Week) -> Fragment:
