@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Event as Flag
@@ -14,8 +15,10 @@ from qgtm.adapters.files import StateDir, made_writable
 from qgtm.adapters.lock import FileLock
 from qgtm.cli.options import Bars, ConfigPath, Day, configured
 from qgtm.config import Config
-from qgtm.core.errors import ConfigError, JournalLocked
+from qgtm.core.errors import ConfigError, JournalLocked, ReportError
 from qgtm.keys import load_keys, venue
+from qgtm.live.once import SPEED as ONCE_SPEED
+from qgtm.live.once import last_whole_week
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,12 +41,18 @@ Start = Annotated[
     Day, typer.Option(help="First session of a new state.", formats=["%Y-%m-%d"], metavar="2026-01-05")
 ]
 
+Once = Annotated[
+    bool,
+    typer.Option("--once", help="Live through one week in a folder of its own, make its report, and exit."),
+]
+
 
 def command(
     speed: Speed = None,
     fresh: Fresh = False,
     bars: Bars = None,
     start: Start = None,
+    once: Once = False,
     config: ConfigPath = None,
 ) -> None:
     """Start the exchange, the daemon, the pages and the scheduler, and watch over them until Ctrl-C.
@@ -61,6 +70,10 @@ def command(
         )
     if bars and not bars.is_dir():
         raise ConfigError(f"{bars} is no folder: name one that holds a CSV or Parquet file a symbol.")
+    if once:
+        if where != "embedded":
+            raise ConfigError("--once plays a week on the embedded exchange: unset the broker's keys for it.")
+        state, fresh, speed = StateDir(state.root / "once"), True, speed or ONCE_SPEED
     made_writable(state)
     console = Console(highlight=False, soft_wrap=True)
     with FileLock(state.root / "up.lock", f"`qgtm up` in {state.root}"):
@@ -73,7 +86,37 @@ def command(
                 "leave --start out, or add --fresh (the old state is moved aside)."
             )
         day = start.date().isoformat() if start else None
-        _run(loaded, state, (speed, day, bars) if where == "embedded" else None, console)
+        if once and not (start or bars):
+            day = last_whole_week(SystemClock().now().date()).isoformat()
+        asked = (speed, day, bars) if where == "embedded" else None
+        _run(loaded, state, asked, console, (lambda: _review(state)) if once else lambda: None)
+        if once:
+            _tell_week(loaded, state, console)
+
+
+def _review(state: StateDir) -> str | None:
+    """Return how the first Sunday review ended, None before that."""
+    from qgtm.cli.scheduler import LEDGER, REVIEW
+    from qgtm.reporting.schedule import DONE, FAILED, JobLedger
+
+    ledger = JobLedger(state.root / LEDGER)
+    states = [str(ledger.entry(REVIEW, week).get("state")) for week in ledger.weeks(REVIEW)]
+    return next((each for each in states if each in (DONE, FAILED)), None)
+
+
+def _tell_week(config: Config, state: StateDir, console: "Console") -> None:
+    from qgtm.cli.report import reports_of
+    from qgtm.live.once import week_told
+    from qgtm.reporting.schedule import DONE
+
+    review = _review(state)
+    if review is None:
+        raise ConfigError("the week was stopped before its Sunday report; nothing is summed up.")
+    for line in week_told(state):
+        console.print(line, markup=False)
+    console.print(f"report       {review}: {reports_of(config) / 'latest.html'}", markup=False)
+    if review != DONE:
+        raise ReportError(f"the Sunday report failed: {reports_of(config) / 'latest.html'} says why.")
 
 
 def _wait_for_what_was_left(state: StateDir, console: "Console") -> None:
@@ -111,7 +154,14 @@ def _set_aside(state: StateDir, console: "Console") -> None:
 Asked = tuple[float | None, str | None, Path | None]
 
 
-def _run(config: Config, state: StateDir, asked: Asked | None, console: "Console") -> None:
+def _run(
+    config: Config,
+    state: StateDir,
+    asked: Asked | None,
+    console: "Console",
+    ended: Callable[[], str | None],
+) -> None:
+    """Run everything until told to stop, or until `ended` says that there is nothing more to wait for."""
     from qgtm.live.fleet import Venue, fleet
     from qgtm.live.supervisor import Supervisor
 
@@ -137,7 +187,7 @@ def _run(config: Config, state: StateDir, asked: Asked | None, console: "Console
             is_live = supervisor.start(lambda service: console.print(f"[green]ok[/]  {service.name}"))
         if is_live:
             _tell(config, state, played, console, SystemClock().monotonic() - began_s)
-        while not stop.wait(LOOK_S):
+        while not stop.wait(LOOK_S) and ended() is None:
             supervisor.watch()
     finally:
         say("stopping")

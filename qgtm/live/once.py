@@ -1,0 +1,44 @@
+"""One week on the embedded exchange, from Monday's open to the Sunday report, and what came of it."""
+
+from datetime import date, timedelta
+from typing import Final
+
+from qgtm.adapters.files import StateDir
+from qgtm.adapters.journal import JournalReader
+from qgtm.core.errors import JournalError
+from qgtm.core.events import SessionClosed
+from qgtm.core.money import usd
+from qgtm.views.ledger import Ledger, attribution
+from qgtm.views.words import dollars
+
+SPEED: Final = 1170.0  # a session in twenty seconds
+
+
+def last_whole_week(today: date) -> date:
+    """Return the Monday of the last week that was over before `today`'s began."""
+    return today - timedelta(days=today.weekday() + 7)
+
+
+def week_told(state: StateDir) -> list[str]:
+    """Return what came of a week, in lines. Raises JournalError when no session ended in it."""
+    ledger, sessions = Ledger(), []
+    with JournalReader(state.journal) as journal:
+        for entry in journal.read():
+            ledger.take(entry.event, entry.at)
+            if isinstance(entry.event, SessionClosed):
+                sessions.append(entry.event.session)
+        head = journal.head()
+    if not (sessions and ledger.closes):
+        raise JournalError(f"no session ended: see what the processes said in {state.root / 'logs'}.")
+    last = ledger.closes[-1]
+    result = attribution(None, last)
+    costs = sum((fill.slippage_usd for fill in ledger.fills), usd(0.0))
+    owners = {**result.by_strategy_usd, "residual": result.residual_usd}
+    return [
+        f"sessions     {len(sessions)}, {sessions[0]} to {sessions[-1]}",
+        f"fills        {len(ledger.fills)}, slippage {dollars(usd(costs), cents=True)}",
+        f"equity       {dollars(last.equity_usd, cents=True)}",
+        f"profit       {dollars(result.account_usd, cents=True)}",
+        *(f"  {owner:<20} {dollars(amount, cents=True)}" for owner, amount in owners.items()),
+        f"journal      {head.seq} rows, head {head.hash}",
+    ]
