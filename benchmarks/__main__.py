@@ -1,4 +1,4 @@
-"""Run every benchmark: `make bench`. Arguments name some of them; all together also write docs/benchmarks.md."""
+"""Run every benchmark: `make bench`. Arguments name some of them; all together write docs/benchmarks.md."""
 
 import importlib
 import os

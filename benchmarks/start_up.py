@@ -1,6 +1,7 @@
 """How long the daemon's own modules take to import, beyond what alpaca-py takes alone, and what that weighs.
 
-Each measurement is a fresh interpreter and its own time; the least of some counts. Limits: 1.5 s beyond alpaca-py, 250 MB.
+Each measurement is a fresh interpreter and its own time; the least of some counts. Limits: 1.5 s beyond
+alpaca-py, 250 MB.
 """
 
 import argparse
