@@ -86,8 +86,9 @@ def command(
                 "leave --start out, or add --fresh (the old state is moved aside)."
             )
         day = start.date().isoformat() if start else None
-        if once and not (start or bars):
-            day = last_whole_week(SystemClock().now().date()).isoformat()
+        is_new = not (state.exchange / "exchange.db").exists()
+        if is_new and not (start or bars) and loaded.exchange.market == "synthetic":
+            day = last_whole_week(SystemClock().now().date()).isoformat()  # so that dates look like today's
         asked = (speed, day, bars) if where == "embedded" else None
         _run(loaded, state, asked, console, (lambda: _review(state)) if once else lambda: None)
         if once:
