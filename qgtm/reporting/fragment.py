@@ -55,7 +55,8 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], total: Seque
     body = "\n".join(_row(columns, row, "td") for row in rows)
     foot = f"\n<tfoot>{_row(columns, total, 'td')}</tfoot>" if total else ""
     return (
-        f'<div class="table"><table class="of-{len(columns)}"><colgroup>{widths}</colgroup>\n<thead>{head}</thead>\n'
+        f'<div class="table"><table class="of-{len(columns)}"><colgroup>{widths}</colgroup>\n'
+        f"<thead>{head}</thead>\n"
         f"<tbody>{body}</tbody>{foot}</table></div>"
     )
 

@@ -137,6 +137,7 @@ class Scheduler:
     is_stopped: Callable[[], bool]
     venue: Venue | None = None
     _has_no_time: bool = field(init=False, default=False)
+    _told: set[str] = field(init=False, default_factory=set)
 
     def run(self) -> None:
         """Go on until stopped; a job that is under way is ended and done again at the next start."""
@@ -232,7 +233,7 @@ class Scheduler:
             try:
                 self.venue.hold(job.name, HOLD_S)
             except BrokerError as problem:
-                self.say(f"venue time could not be held: {problem}")
+                self._say_once(f"venue time runs on while a job runs: {problem}")
 
     def _release(self, job: Job) -> None:
         if self.venue is not None:
@@ -242,3 +243,8 @@ class Scheduler:
                 self.say(
                     f"venue time could not be let go, it goes on by itself within {HOLD_S:.0f} s: {problem}"
                 )
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self.say(text)
