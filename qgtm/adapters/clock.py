@@ -124,6 +124,12 @@ class VenueClock:
             if self._anchor is None or stamp != self._stamp:
                 self._anchor = anchor_from_text(self._path.read_text(encoding="utf-8"))
                 self._stamp = stamp
+        except FileNotFoundError as error:
+            message = (
+                f"no exchange has run in {self._path.parent} yet, and it keeps the time: "
+                "start `qgtm up`, which starts everything, or `qgtm exchange` beside this"
+            )
+            raise ConfigError(message) from error
         except (OSError, ValueError, KeyError) as error:
             message = f"{self._path} tells no venue time ({error}); start `qgtm exchange` or `qgtm up`"
             raise ConfigError(message) from error

@@ -62,14 +62,15 @@ def _set_up(connection: apsw.Connection, path: Path) -> None:
     connection.pragma("journal_size_limit", 16 * 2**20)
 
 
-def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
-    """Open a database that this connection cannot change; raise JournalError when there is none."""
+def open_reader(path: Path, application_id: int, vfs: str | None = None) -> apsw.Connection:
+    """Open a database that this connection cannot change; raise JournalError when none of ours is there."""
     if not path.exists():
         raise JournalError(f"there is no {path.name} in {path.parent}; `make run` or `qgtm daemon` makes one")
     with explained_by_sqlite(path):
         connection = apsw.Connection(f"file:{quote(str(path))}?mode=ro", flags=READ, vfs=vfs)
         connection.set_busy_timeout(BUSY_MS)
         connection.pragma("query_only", True)
+        _refuse_stranger(connection, path, application_id)
         connection.pragma("mmap_size", 0)
         connection.pragma("trusted_schema", False)
     return connection
@@ -91,13 +92,17 @@ def migrate(connection: apsw.Connection, path: Path, application_id: int, migrat
 
 
 def _version(connection: apsw.Connection, path: Path, application_id: int, newest: int) -> int:
-    version, owner = int(connection.pragma("user_version")), connection.pragma("application_id")
-    is_empty = not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
-    if not is_empty and owner != application_id:
-        raise JournalError(f"{path} is another program's database; move it away or set QGTM_STATE_DIR")
+    _refuse_stranger(connection, path, application_id)
+    version = int(connection.pragma("user_version"))
     if version > newest:
         raise JournalError(f"{path} was written by a newer version of qgtm ({version}); update qgtm")
     return version
+
+
+def _refuse_stranger(connection: apsw.Connection, path: Path, application_id: int) -> None:
+    is_empty = not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+    if not is_empty and connection.pragma("application_id") != application_id:
+        raise JournalError(f"{path} is another program's database; move it away or set QGTM_STATE_DIR")
 
 
 @contextlib.contextmanager

@@ -124,7 +124,7 @@ class JournalReader(_Rows):
     """
 
     def __init__(self, path: Path, *, vfs: str | None = None) -> None:
-        super().__init__(open_reader(path, vfs), path)
+        super().__init__(open_reader(path, APPLICATION_ID, vfs), path)
 
 
 class SqliteJournal(_Rows):

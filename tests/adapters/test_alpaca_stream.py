@@ -159,11 +159,22 @@ def test_a_connection_that_breaks_at_once_every_time_is_lost_too() -> None:
         assert notes.words[:7] == ["connected", "dropped"] * 3 + ["lost"]
 
 
+def test_tries_that_are_refused_at_once_are_still_spread() -> None:
+    began_s = time.monotonic()
+    with played([OSError("refused")], back_off_s=(0.01, 0.3, 0.3, 0.3)) as (_, notes):
+        assert notes.wait(lambda n: "lost" in n.words)
+        assert time.monotonic() - began_s >= 0.6  # the first at once, two more 0.3 s apart
+
+
 def test_three_tries_that_hear_nothing_take_less_than_thirty_seconds() -> None:
     from qgtm.adapters.alpaca_stream import BACK_OFF_S, LISTEN_S, TRIES
 
-    whole_s = sum(BACK_OFF_S[:TRIES]) + TRIES * LISTEN_S
+    began_s = BACK_OFF_S[0]
+    for gap_s in BACK_OFF_S[1:TRIES]:
+        began_s += max(gap_s, LISTEN_S + BACK_OFF_S[0])
+    whole_s = began_s + LISTEN_S
     assert whole_s < 30.0
+    assert began_s > 15.0  # refused at once: a server that is back after fifteen seconds was not lost
     assert whole_s + sum(alpaca_wire.SOCKET.values()) < 35.0  # after a freeze: ping, its time-out, goodbye
     assert LISTEN_S < 10.0
     assert max(BACK_OFF_S) == 30.0
