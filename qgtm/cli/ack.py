@@ -7,7 +7,7 @@ import typer
 from qgtm.adapters.clock import SystemClock
 from qgtm.adapters.files import made_writable
 from qgtm.adapters.inbox import Inbox
-from qgtm.cli.options import AsJson, ConfigPath, configured, say, say_json
+from qgtm.cli.options import AsJson, ConfigPath, configured, say, say_json, when_taken
 from qgtm.core.commands import AcceptBreak, Acknowledge
 from qgtm.core.errors import ConfigError
 from qgtm.core.mode import Latch
@@ -50,4 +50,4 @@ def command(
     if as_json:
         say_json({"command_id": number, "kind": type(wish).__name__, "by": by})
     else:
-        say(f"Command {number} lies in the inbox; the daemon takes it within a second. See `qgtm status`.")
+        say(f"Command {number} lies in the inbox. {when_taken(state)}")

@@ -7,7 +7,7 @@ import typer
 from qgtm.adapters.clock import SystemClock
 from qgtm.adapters.files import made_writable
 from qgtm.adapters.inbox import Inbox
-from qgtm.cli.options import AsJson, ConfigPath, configured, say, say_json
+from qgtm.cli.options import AsJson, ConfigPath, configured, say, say_json, when_taken
 from qgtm.core.commands import Halt
 from qgtm.core.errors import ConfigError
 
@@ -25,4 +25,4 @@ def command(reason: Reason, by: By = "OpA", config: ConfigPath = None, as_json: 
     if as_json:
         say_json({"command_id": number, "kind": "Halt", "by": by})
     else:
-        say(f"Command {number} halts trading; the daemon takes it within a second. See `qgtm status`.")
+        say(f"Command {number} stops new orders. {when_taken(state)}")

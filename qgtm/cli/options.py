@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from qgtm.adapters.clock import SystemClock, boot_id
 from qgtm.adapters.files import StateDir
+from qgtm.adapters.heartbeat import load_heartbeat
 from qgtm.config import Config, load_config
 
 ConfigPath = Annotated[
@@ -23,6 +25,7 @@ Bars = Annotated[
     typer.Option("--bars", help="A folder of daily bars, one CSV or Parquet file a symbol.", metavar="DIR"),
 ]
 Day = datetime | None
+FRESH_S = 10.0
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 
@@ -35,6 +38,15 @@ def configured(path: Path | None) -> tuple[Config, StateDir]:
 def say(*lines: str) -> None:
     """Write lines to stdout."""
     sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def when_taken(state: StateDir) -> str:
+    """Return who takes a command from the inbox, and when: nobody, as long as no daemon runs."""
+    beat = load_heartbeat(state.heartbeat)
+    age_s = None if beat is None else beat.age_s(SystemClock().monotonic(), boot_id())
+    if age_s is not None and age_s < FRESH_S:
+        return "The daemon takes it within a second. See `qgtm status`."
+    return "NO DAEMON RUNS NOW: one takes it when it starts (`qgtm up`). Until then nothing has changed."
 
 
 def say_json(value: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from qgtm.cli.options import AsJson, ConfigPath, configured, say, say_json
+from qgtm.core.errors import JournalError
 from qgtm.core.instant import NEW_YORK, text_from_instant
 from qgtm.risk.limits import Limits
 from qgtm.views.chronicle import Chronicle
@@ -23,12 +24,14 @@ def command(waiting: Waiting = False, config: ConfigPath = None, as_json: AsJson
     lookout = Lookout(state_dir, loaded.limits)
     look = lookout.look()
     lookout.close()
+    if look.summary.problem:
+        raise JournalError(look.summary.problem)  # an empty list would say that nothing is wanted
     if as_json:
         say_json(pending_fields(look.chronicle, loaded.limits) if waiting else active_fields(look.chronicle))
         return
     _print(pending_table(look.chronicle, loaded.limits) if waiting else active_table(look.chronicle))
-    if look.summary.problem or look.summary.next_step:
-        say(look.summary.problem or look.summary.next_step or "")
+    if look.summary.next_step:
+        say(look.summary.next_step)
 
 
 def active_fields(chronicle: Chronicle) -> list[dict[str, Any]]:

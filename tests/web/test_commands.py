@@ -99,7 +99,14 @@ def test_verb_works_before_anything_has_run_and_says_the_next_step(
     assert not (tmp_path / "nothing").exists()
 
 
-@pytest.mark.parametrize("verb", ["status", "signals", "strategies"])
+def test_signals_are_not_called_none_when_the_journal_cannot_be_read(repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_bytes(b"nonsense" * 1000)
+    done = qgtm(repo, tmp_path, "signals")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "audit verify" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["status", "strategies"])
 def test_verb_works_with_a_journal_that_is_none(repo: Path, tmp_path: Path, verb: str) -> None:
     (tmp_path / "journal.db").write_bytes(b"nonsense" * 1000)
     done = qgtm(repo, tmp_path, verb)
