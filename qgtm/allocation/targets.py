@@ -23,13 +23,13 @@ class Params:
 
     covariance_lookback: int
     volatility_floor_frac: float
-    leg_cap_frac: float
+    gross_cap_frac: float
 
 
 PARAMS = Params(
     covariance_lookback=126,  # sessions of returns in the covariance [40, 504]
     volatility_floor_frac=0.04,  # least annual volatility believed of a strategy's direction [0.01, 0.20]
-    leg_cap_frac=0.50,  # of equity, the largest leg of one strategy [0.05, 1.00]
+    gross_cap_frac=1.00,  # of equity, the most that one strategy may hold, both sides counted [0.10, 2.00]
 )
 
 
@@ -86,7 +86,7 @@ def budgeted(signal: FloatArray, sigma: FloatArray, budget_frac: float, params: 
 
     None when a symbol that it wants has no covariance: what cannot be judged is not bought.
     """
-    strength = float(np.max(np.abs(signal), initial=0.0))
+    strength = float(np.abs(signal).sum())
     if strength == 0.0:
         return np.zeros_like(signal)
     direction = signal / strength
@@ -96,7 +96,7 @@ def budgeted(signal: FloatArray, sigma: FloatArray, budget_frac: float, params: 
         return None
     volatility = math.sqrt(max(variance, 0.0))
     unit = budget_frac / max(volatility, params.volatility_floor_frac)
-    weights: FloatArray = signal * min(unit, params.leg_cap_frac)
+    weights: FloatArray = signal / max(strength, 1.0) * min(unit, params.gross_cap_frac)
     return weights
 
 

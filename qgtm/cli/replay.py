@@ -4,7 +4,7 @@ import dataclasses
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -15,10 +15,12 @@ from qgtm.adapters.journal import MemoryJournal, SqliteJournal
 from qgtm.cli.options import AsJson, ConfigPath, configured, say_json
 from qgtm.config import Config
 from qgtm.core.errors import ConfigError, MarketError
+from qgtm.core.mode import Mode
 from qgtm.core.universe import SYMBOLS
 from qgtm.engine.live_loop import Desk
 from qgtm.exchange.market.recorded import RecordedMarket
 from qgtm.features.history import History
+from qgtm.risk.kill_switch import KillSwitch
 from qgtm.simulation.replay import Replay
 from qgtm.simulation.summary import ReplaySummary, summary
 from qgtm.strategies import BY_NAME
@@ -84,7 +86,14 @@ def command(
     if as_json:
         say_json(dataclasses.asdict(result))
     else:
-        _show(market, result)
+        _show(market, result, replay.kernel.state.switch)
+
+
+LIMITED: Final = {
+    Mode.REDUCING: "Past the soft cap: halved, and nothing may be opened until the fall recovers or OpA overrides;",
+    Mode.HALTED_HARD: "Past the hard cap: everything was closed, and it takes both persons to start again;",
+    Mode.HALTED_DEAD_MAN: "Closed by the dead-man's switch;",
+}
 
 
 def _journal(path: Path | None) -> MemoryJournal | SqliteJournal:
@@ -107,7 +116,7 @@ def _desk(config: Config, history: History, names: list[str] | None, tape_share:
     )
 
 
-def _show(market: RecordedMarket, result: ReplaySummary) -> None:
+def _show(market: RecordedMarket, result: ReplaySummary, switch: KillSwitch) -> None:
     console = Console(highlight=False)
     thin = [found for found in market.report() if found.missing or found.zero_volume]
     if thin:
@@ -119,6 +128,8 @@ def _show(market: RecordedMarket, result: ReplaySummary) -> None:
     for name, value in dataclasses.asdict(result).items():
         table.add_row(name, _text(name, value))
     console.print(table)
+    if switch.mode is not Mode.ACTIVE:
+        console.print(f"\n{LIMITED[switch.mode]} since {switch.since:%Y-%m-%d}.", style="yellow")
 
 
 def _text(name: str, value: object) -> str:

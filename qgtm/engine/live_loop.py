@@ -79,6 +79,7 @@ class Params:
     order_patience_s: int
     sample_every_s: int
     sample_closed_s: int
+    cap_share: float
     resend_after_s: int
 
 
@@ -89,6 +90,7 @@ PARAMS = Params(
     order_patience_s=900,  # venue seconds an order may rest before it is cancelled [30, 3600]
     sample_every_s=10,  # process seconds between two samples of the account in a session [10, 60]
     sample_closed_s=600,  # process seconds between two samples out of hours, which confirm nothing [10, 3600]
+    cap_share=0.98,  # part of each cap that the book aims at: the gate counts at the limit price [0.90, 1.00]
     resend_after_s=30,  # venue seconds until an order that the broker does not know is sent again [5, 300]
 )
 
@@ -337,7 +339,7 @@ def _on_signals(state: State, event: SignalsComputed, now: datetime, desk: Desk)
     closes = desk.history.closes(TRADED, TARGETS.covariance_lookback + 1)
     # A latch stops orders, not views: what is wanted is known the moment that it is cleared.
     size = float(size_frac(replace(state.switch, latches=())))
-    wanted = book(views, TRADED, closes, _caps(desk.limits), size, TARGETS)
+    wanted = book(views, TRADED, closes, _caps(desk.limits, desk.params.cap_share), size, TARGETS)
     return [_shrinking(state, _long_only(wanted_targets(event.session, wanted), desk))], ()
 
 
@@ -348,13 +350,13 @@ def wanted_targets(session: date, wanted: Any) -> TargetsSet:
     )
 
 
-def _caps(limits: Limits) -> Caps:
+def _caps(limits: Limits, share: float) -> Caps:
     return Caps(
         volatility_frac=float(limits.volatility_target_frac),
-        single_name_frac={symbol: float(limits.single_name(symbol)) for symbol in TRADED},
-        sector_frac=float(limits.sector_frac),
-        gross=float(limits.gross_frac),
-        net=float(limits.net_frac),
+        single_name_frac={symbol: share * float(limits.single_name(symbol)) for symbol in TRADED},
+        sector_frac=share * float(limits.sector_frac),
+        gross=share * float(limits.gross_frac),
+        net=share * float(limits.net_frac),
     )
 
 

@@ -24,7 +24,7 @@ CAPS = Caps(
 LOOSE = Caps(
     volatility_frac=100.0, single_name_frac=dict.fromkeys(TRADED, 9.0), sector_frac=99.0, gross=99.0, net=99.0
 )
-QUIET = Params(covariance_lookback=126, volatility_floor_frac=0.04, leg_cap_frac=1.0)
+QUIET = Params(covariance_lookback=126, volatility_floor_frac=0.04, gross_cap_frac=1.0)
 
 
 def walk(volatility: float, seed: int = 1, symbols: int = len(TRADED)) -> np.ndarray:
@@ -102,13 +102,21 @@ def test_pair_is_scaled_by_the_risk_of_the_pair_and_keeps_its_ratio() -> None:
     np.testing.assert_allclose(weights, [0.02 / 0.0894427191, -0.02 / 0.0894427191])
 
 
-def test_direction_too_quiet_to_be_believed_counts_as_four_per_cent_and_no_leg_passes_the_cap() -> None:
+def test_strategy_over_five_symbols_uses_its_whole_budget_when_its_parts_add_up_to_one() -> None:
+    # Five uncorrelated at 20%, a fifth each: one dollar has 20% / sqrt(5) = 8.944%, so 6% buys 0.67082.
+    weights = budgeted(np.full(5, 0.2), np.diag([0.04] * 5), 0.06, PARAMS)
+    assert weights is not None
+    np.testing.assert_allclose(weights, 0.67082039 / 5)
+    np.testing.assert_allclose(np.sqrt((weights**2 * 0.04).sum()), 0.06)  # counted from the result
+
+
+def test_direction_too_quiet_to_be_believed_counts_as_four_per_cent_and_no_strategy_passes_its_cap() -> None:
     quiet = budgeted(np.array([1.0]), np.array([[0.0001]]), 0.01, PARAMS)
     assert quiet is not None
     assert quiet[0] == pytest.approx(0.25)  # 1% over the floor of 4%
     large = budgeted(np.array([1.0]), np.array([[0.0001]]), 0.06, PARAMS)
     assert large is not None
-    assert large[0] == 0.5
+    assert large[0] == 1.0
 
 
 def test_symbol_whose_risk_is_not_known_is_not_bought_and_it_is_said() -> None:
@@ -131,7 +139,7 @@ def test_gold_past_its_cap_overflows_to_the_next_wrappers_in_order() -> None:
     caps = Caps(
         volatility_frac=9.0, single_name_frac=CAPS.single_name_frac, sector_frac=9.0, gross=9.0, net=9.0
     )
-    params = Params(covariance_lookback=126, volatility_floor_frac=0.04, leg_cap_frac=0.9)
+    params = Params(covariance_lookback=126, volatility_floor_frac=0.04, gross_cap_frac=0.9)
     got = book({"a": {"GLD": 1.0}}, TRADED, walk(0.05), caps, 1.0, params)
     assert got.weights == {"GLD": 0.5, "IAU": 0.25, "GLDM": 0.15}
     both = book({"a": {"GLD": 1.0}, "b": {"IAU": 1.0}}, TRADED, walk(0.05), caps, 1.0, params)
@@ -143,7 +151,8 @@ def test_short_overflows_short() -> None:
     caps = Caps(
         volatility_frac=9.0, single_name_frac=CAPS.single_name_frac, sector_frac=9.0, gross=9.0, net=9.0
     )
-    got = book({"a": {"SLV": -1.0}}, TRADED, walk(0.05), caps, 1.0, PARAMS)
+    params = Params(covariance_lookback=126, volatility_floor_frac=0.04, gross_cap_frac=0.5)
+    got = book({"a": {"SLV": -1.0}}, TRADED, walk(0.05), caps, 1.0, params)
     assert got.weights == {"SIVR": -0.15, "SLV": -0.35}
 
 

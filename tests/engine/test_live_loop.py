@@ -434,7 +434,7 @@ def test_symbol_that_is_only_read_gets_no_weight() -> None:
 
 
 def test_account_that_may_not_sell_short_gets_no_short_weight() -> None:
-    at = desk(always("a", GLD=0.5, SLV=-0.5), is_shorting_allowed=False)
+    at = desk(always("a", GLD=0.2, SLV=-0.2), is_shorting_allowed=False)
     state = taken(begun(), BARS, at=at).state
     assert set(state.weights) == {"GLD"}
     assert state.by_strategy["a"]["SLV"] == 0
