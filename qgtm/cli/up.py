@@ -171,8 +171,6 @@ def _run(
         speed, start, bars = asked
         played = Venue(speed=speed or float(config.exchange.speed), start=start, bars=bars)
     stop, began_s = Flag(), SystemClock().monotonic()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
 
     def say(text: str) -> None:
         with suppress(OSError):  # a terminal that is gone must not keep anything from being stopped
@@ -180,6 +178,8 @@ def _run(
 
     environ = {**os.environ, "QGTM_STATE_DIR": str(state.root)}
     services = fleet(config, state, played)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
     supervisor = Supervisor(services, state.root / "logs", environ, say, stop.is_set)
     is_live = False
     try:
@@ -191,7 +191,7 @@ def _run(
         while not stop.wait(LOOK_S) and ended() is None:
             supervisor.watch()
     finally:
-        say("stopping")
+        say("stopping; at most half a minute")
         supervisor.stop()
         say("Stopped. The next `qgtm up` goes on from here." if is_live else "Stopped.")
 

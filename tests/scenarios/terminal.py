@@ -66,7 +66,9 @@ class Desk:
 
     def __post_init__(self) -> None:
         text = (REPO / "qgtm_config.toml").read_text("utf-8")
-        text = text.replace("port = 8700", f"port = {self.web}").replace("port = 8701", f"port = {self.venue}")
+        text = text.replace("port = 8700", f"port = {self.web}").replace(
+            "port = 8701", f"port = {self.venue}"
+        )
         self.config.write_text(text, "utf-8")
 
     @property
@@ -91,7 +93,9 @@ class Desk:
 
         def limited() -> None:
             if file_bytes is not None:
-                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then the write itself fails, as on a full disk
+                signal.signal(
+                    signal.SIGXFSZ, signal.SIG_IGN
+                )  # then the write itself fails, as on a full disk
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
 
         done = subprocess.run(
