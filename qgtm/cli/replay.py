@@ -90,7 +90,7 @@ def command(
 
 
 LIMITED: Final = {
-    Mode.REDUCING: "Past the soft cap: halved, and nothing may be opened until the fall recovers or OpA overrides;",
+    Mode.REDUCING: "Past the soft cap: nothing may be opened until the fall recovers or OpA overrides;",
     Mode.HALTED_HARD: "Past the hard cap: everything was closed, and it takes both persons to start again;",
     Mode.HALTED_DEAD_MAN: "Closed by the dead-man's switch;",
 }
