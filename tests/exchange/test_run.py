@@ -150,7 +150,7 @@ def test_server_ends_with_the_reason_when_its_state_cannot_be_stored(tmp_path: P
 
     assert station.store is not None
     station.store.keep = broken  # type: ignore[method-assign]
-    station.close = station.store.close  # type: ignore[method-assign]
+    station.close = lambda at=None: station.store.close()  # type: ignore[method-assign]
     with bound("127.0.0.1", 0) as listening, pytest.raises(ConfigError, match="disk is full"):
         asyncio.run(Server(Front(station, clock)).serve([listening]))
 
