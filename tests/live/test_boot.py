@@ -157,7 +157,7 @@ def test_state_folder_that_cannot_be_made_names_the_cure(stage: Stage) -> None:
 
 def test_missing_exchange_is_named(stage: Stage, rig: StagedRig) -> None:
     (stage.state.exchange / "venue.json").unlink()
-    with pytest.raises(ConfigError, match="no exchange has run in .*: start `qgtm up`"):
+    with pytest.raises(ConfigError, match=r"no exchange has run in .* start `qgtm up`"):
         stage.boot(rig)
 
 
