@@ -19,6 +19,7 @@ from qgtm.risk.kill_switch import FULL, KillSwitch, size_frac
 from qgtm.risk.limits import Limits
 from qgtm.views.chronicle import Chronicle
 from qgtm.views.signals import Change, pending
+from qgtm.views.way_back import way_back
 from qgtm.views.words import percent
 
 CENT: Final = Decimal("0.01")
@@ -64,7 +65,7 @@ class Summary:
     """The fund now. Fractions are fractions; money is Decimal to the cent; moments are venue time.
 
     `lines` are all that colour the dot, worst first; `as_of` is the journal's last row; `problem` says
-    why the journal could not be read, and `next_step` what to type when nothing has run here.
+    why the journal could not be read, and `next_step` what a person types next, if anything.
     """
 
     dot: Dot
@@ -259,7 +260,9 @@ def _next_step(chronicle: Chronicle, outside: Outside) -> str | None:
         return "`qgtm audit verify` says how far the journal can be read."
     if chronicle.booted is None:
         return "Nothing has run here yet: `qgtm up` starts everything on the paper exchange."
-    return None
+    if daemon_of(chronicle, outside)[0] is Daemon.STOPPED:
+        return "`qgtm up` starts it again, and goes on where it stopped."
+    return way_back(chronicle.state)
 
 
 def _cents(amount: Decimal | None) -> Decimal | None:

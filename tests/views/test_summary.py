@@ -115,6 +115,25 @@ def test_unread_journal_is_red_and_says_the_next_step() -> None:
     assert "audit verify" in (seen_.next_step or "")
 
 
+BROKER_LATCH = Latched(latch=Latch.DISCONNECTED, reason="no answer")
+
+
+@pytest.mark.parametrize(
+    ("events", "typed"),
+    [
+        ((), None),
+        ((LOST, BROKER_LATCH), None),  # as long as it is away there is nothing to clear
+        ((LOST, BROKER_LATCH, FOUND), "qgtm ack disconnected --reason"),
+        ((Latched(latch=Latch.OPERATOR_HALT, reason="r"),), "qgtm ack operator_halt --reason"),
+        ((GLD_BREAK, Latched(latch=Latch.BREAK, reason="r")), "qgtm ack --break GLD --reason"),
+        ((Stopped(reason="told to stop"),), "qgtm up"),
+    ],
+)
+def test_next_step_is_what_the_operator_types(events: tuple[Event, ...], typed: str | None) -> None:
+    next_step = seen(*events).next_step
+    assert next_step is None if typed is None else typed in (next_step or "")
+
+
 def test_red_with_positions_says_what_is_still_open() -> None:
     seen_ = seen(opened(), traded("GLD", 100, "180"), LOST)
     assert "1 position" in seen_.sentence
