@@ -9,8 +9,6 @@ from datetime import time
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-from qgtm.core.errors import ConfigError
-
 T = TypeVar("T")
 SECRET_WORDS: Final = ("secret", "password", "passwd", "token", "api_key", "key_id", "smtp_url")
 SAID: Final[dict[object, str]] = {
@@ -55,18 +53,6 @@ def words(*allowed: str) -> Bounds:
 def between(least: int, most: int) -> Bounds:
     """Return what makes `Annotated[int, between(…)]` lie within the two, as every number of a list."""
     return Bounds(least=least, most=most)
-
-
-def read_section(kind: type[T], table: object, path: str) -> T:
-    """Return `table` as a `kind`, a frozen dataclass whose fields may be sections too.
-
-    Raises ConfigError with one sentence a problem: a key that is unknown (naming the nearest), missing,
-    of the wrong type, out of its bounds, or a secret.
-    """
-    problems = list(find_problems(kind, table, path))
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return built(kind, typing.cast(Mapping[str, Any], table))
 
 
 def find_problems(kind: Any, table: object, path: str) -> Iterator[str]:

@@ -26,12 +26,6 @@ STATES: Final = {
     "expired": OrderState.EXPIRED,
     "rejected": OrderState.REJECTED,
 }
-WORKING: Final = frozenset(
-    {
-        *("new", "partially_filled", "done_for_day", "pending_cancel", "pending_replace", "pending_review"),
-        *("accepted", "pending_new", "accepted_for_bidding", "stopped", "suspended", "calculated", "held"),
-    }
-)
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)", re.IGNORECASE)
 
 
@@ -182,11 +176,6 @@ def order(body: object) -> BrokerOrder:
         updated_at=_last_change(fields, what),
         side=Side(fields["side"]) if fields.get("side") in ("buy", "sell") else None,
     )
-
-
-def is_strange(status: str) -> bool:
-    """Return whether the broker's word for a status is new to us: such an order counts as working."""
-    return status not in STATES and status not in WORKING
 
 
 def _last_change(body: Fields, what: str) -> datetime:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from qgtm.exchange.order import TERMINAL, ZERO, Order, Side, Status
+from qgtm.exchange.order import TERMINAL, ZERO, Order, Side
 
 
 class OrderBook:
@@ -47,7 +47,3 @@ class OrderBook:
         if order.status != "held":
             return order.held_usd
         return max(order.held_usd - self.by_id[order.replaces or ""].held_usd, ZERO)
-
-    def with_status(self, *statuses: Status) -> list[Order]:
-        """Return the orders with one of these statuses."""
-        return [o for o in self.all if o.status in statuses]

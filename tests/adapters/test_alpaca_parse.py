@@ -59,13 +59,11 @@ def test_every_status_that_the_client_library_knows_is_mapped() -> None:
     for status in OrderStatus:
         found = parse.order(an_order(status=status.value))
         assert found.state is ENDED.get(status.value, OrderState.WORKING)
-        assert not parse.is_strange(status.value)
 
 
 def test_a_status_that_is_new_counts_as_working_and_keeps_its_word() -> None:
     found = parse.order(an_order(status="held_by_the_moon", side="sell_short_exempt"))
     assert (found.state, found.status, found.side) == (OrderState.WORKING, "held_by_the_moon", None)
-    assert parse.is_strange(found.status)
 
 
 @pytest.mark.parametrize("name", ["id", "client_order_id", "qty", "status"])

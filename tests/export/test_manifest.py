@@ -8,15 +8,7 @@ from typing import Any
 
 import pytest
 
-from qgtm.adapters.manifest import (
-    code_hash,
-    compare_hashes,
-    load_manifest,
-    manifest_sha,
-    package_hash,
-    package_sha,
-    verify_prints,
-)
+from qgtm.adapters.manifest import load_manifest, manifest_sha, verify_prints
 from qgtm.core.errors import ExportError
 from qgtm.export.press import plan_export, write_plan
 
@@ -85,36 +77,6 @@ def test_manifest_that_cannot_be_read_names_the_cure(package: Path, content: str
     path.unlink() if content is None else path.write_text(content, encoding="utf-8")
     with pytest.raises(ExportError, match=r"MANIFEST\.json .*make export"):
         load_manifest(package)
-
-
-def test_package_hash_covers_handwritten_modules_too(package: Path) -> None:
-    (package / "live").mkdir()
-    (package / "live" / "boot.py").write_text("X = 1\n", encoding="utf-8")
-    before, sha = package_hash(package), package_sha(package)
-    assert before["live/boot.py"] == hashlib.sha256(b"X = 1\n").hexdigest()
-    assert "features/slope.py" in before
-    (package / "live" / "boot.py").write_text("X = 2\n", encoding="utf-8")
-    (difference,) = compare_hashes(before, package_hash(package))
-    assert difference.name == "live/boot.py"
-    assert "qgtm deploy" in difference.sentence
-    assert package_sha(package) != sha
-
-
-def test_file_added_or_removed_since_the_deployment_is_named() -> None:
-    added, removed = compare_hashes({"b.py": "00"}, {"a.py": "11"})
-    assert (added.name, removed.name) == ("a.py", "b.py")
-    assert "was not there" in added.sentence
-    assert "missing on disk" in removed.sentence
-
-
-def test_code_hash_moves_when_a_print_further_down_changes(project: Any, package: Path) -> None:
-    before = code_hash(load_manifest(package), ("risk/steep",))
-    path = project.root / "notebooks/features/slope.ipynb"
-    path.write_text(path.read_text(encoding="utf-8").replace("= 63", "= 65"), encoding="utf-8")
-    write_plan(project.root, plan_export(project.root))
-    assert code_hash(load_manifest(package), ("risk/steep",)) != before
-    with pytest.raises(ExportError, match="knows no print risk/flat"):
-        code_hash(load_manifest(package), ("risk/flat",))
 
 
 def test_reading_the_manifest_imports_no_jupyter_and_no_numpy() -> None:
