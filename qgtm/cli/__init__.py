@@ -8,9 +8,12 @@ import difflib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final, NoReturn, TextIO
 
 from qgtm import __version__
@@ -42,6 +45,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "scheduler": "run reports and digests at their times",
     },
 }
+VALUES: Final[dict[object, str]] = {int: "NUMBER", float: "NUMBER", Path: "PATH", datetime: "2026-01-05"}
 VERBS: Final = {verb: said for group in GROUPS.values() for verb, said in group.items()}
 
 
@@ -106,23 +110,38 @@ def _run(verb: str, arguments: list[str]) -> None:
     command: Any = import_module(f"{__name__}.{verb}").command
     if not isinstance(command, typer.Typer):
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        app.command(help=command.__doc__)(command)
+        app.command(help=_flowing(command.__doc__ or ""))(command)
         command = app
     try:
-        _without_types(typer.main.get_command(command))(args=arguments, prog_name=f"qgtm {verb}")
+        _readable(typer.main.get_command(command))(args=arguments, prog_name=f"qgtm {verb}")
     except SystemExit as end:
         if end.code:
             raise
 
 
-def _without_types(command: Any) -> Any:
-    """Show switches bare in the help: `--json <bool>` would ask for a value that it does not take."""
+def _flowing(text: str) -> str:
+    """Return the paragraphs without their line breaks, which a narrow terminal sets itself."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
+def _readable(command: Any) -> Any:
+    """Let the help say NUMBER for `<int range>`, and show switches bare: `--json <bool>` takes no value."""
     for each in (command, *getattr(command, "commands", {}).values()):
         for option in each.params:
             if getattr(option, "is_flag", False):
                 option.metavar = ""
+            elif option.metavar is None and option.param_type_name == "option":
+                option.metavar = VALUES.get(option.type_descriptor.annotation, "TEXT")
         each.context_settings.setdefault("help_option_names", ["--help", "-h"])
+        each.get_help_option = partial(_bare, each.get_help_option)
     return command
+
+
+def _bare(made: Callable[[Any], Any], context: Any) -> Any:
+    option = made(context)
+    if option is not None:
+        option.metavar = ""
+    return option
 
 
 def _not_understood(verb: str) -> str:

@@ -46,9 +46,9 @@ def command(
 ) -> None:
     """Serve a paper exchange that speaks Alpaca's protocol; stop it with Ctrl-C.
 
-    What is not said here is as the configuration's [exchange] says, and the state lies where the daemon
-    looks for it. Point alpaca-py at http://127.0.0.1:PORT (url_override), at ws://127.0.0.1:PORT/stream
-    for trade updates and at ws://127.0.0.1:PORT/v2/iex for data.
+    What is not said here is as the configuration says under exchange, and the state lies where the daemon
+    looks for it. Point alpaca-py with url_override at http://127.0.0.1:PORT for REST, and its streams at
+    ws://127.0.0.1:PORT/stream for orders and ws://127.0.0.1:PORT/v2/iex for data.
     """
     from qgtm.exchange.run import Options, serve
 
