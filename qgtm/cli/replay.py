@@ -84,7 +84,7 @@ def command(
         replay.walk_all(progress.track(traded, description="sessions"))
     result = summary(kept, start_usd)
     if as_json:
-        say_json(dataclasses.asdict(result))
+        say_json({name: _plain(value) for name, value in dataclasses.asdict(result).items()})
     else:
         _show(market, result, replay.kernel.state.switch)
 
@@ -126,10 +126,16 @@ def _show(market: RecordedMarket, result: ReplaySummary, switch: KillSwitch) -> 
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in dataclasses.asdict(result).items():
-        table.add_row(name, _text(name, value))
+        if name != "head":
+            table.add_row(name, _text(name, value))
     console.print(table)
+    console.print(f" {'head':19}{result.head}", soft_wrap=True)  # in one piece, so that it can be searched for
     if switch.mode is not Mode.ACTIVE:
         console.print(f"\n{LIMITED[switch.mode]} since {switch.since:%Y-%m-%d}.", style="yellow")
+
+
+def _plain(value: object) -> object:
+    return float(value) if isinstance(value, Decimal) else value  # whole cents: the float prints the same
 
 
 def _text(name: str, value: object) -> str:

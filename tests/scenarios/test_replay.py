@@ -72,7 +72,13 @@ def test_answer_has_the_promised_keys_and_is_the_same_on_each_run(place: Desk, m
     assert list(first.json()) == KEYS
     assert first.json()["sessions"] == 180
     assert first.json()["orders"] > 0
+    assert isinstance(first.json()["final_equity_usd"], float)
     assert first.out == second.out
+
+
+def test_head_stands_in_one_piece_on_a_narrow_terminal(place: Desk, mine: Path) -> None:
+    head = place.here("replay", "--bars", "mine", "--json").json()["head"]
+    assert head in place.here("replay", "--bars", "mine").out
 
 
 def test_replay_to_a_day_equals_a_folder_that_ends_there(place: Desk, mine: Path) -> None:
