@@ -129,7 +129,7 @@ def _show(market: RecordedMarket, result: ReplaySummary, switch: KillSwitch) -> 
         if name != "head":
             table.add_row(name, _text(name, value))
     console.print(table)
-    console.print(f" {'head':19}{result.head}", soft_wrap=True)  # in one piece, so that it can be searched for
+    console.print(f" {'head':19}{result.head}", soft_wrap=True)  # in one piece, to be searched for
     if switch.mode is not Mode.ACTIVE:
         console.print(f"\n{LIMITED[switch.mode]} since {switch.since:%Y-%m-%d}.", style="yellow")
 
