@@ -32,7 +32,11 @@ KEPT: Final = ("up.lock", "logs", "aside")
 
 Speed = Annotated[
     float | None,
-    typer.Option(help="Venue seconds a second on the embedded exchange; 1 is real time.", min=1, max=100_000),
+    typer.Option(
+        help="Venue seconds a second on the embedded exchange; 1 is real time, and far above 390 quotes grow too old to trade on.",
+        min=1,
+        max=100_000,
+    ),
 ]
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Begin anew: the old state is moved aside, not deleted.")

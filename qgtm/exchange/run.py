@@ -130,8 +130,11 @@ def first_moment(market: Market, start: date | None) -> datetime:
     A market begins with some history, so that strategies have something to warm up on.
     """
     calendar = Calendar(market)
+    last = getattr(market, "last", None)
     if start is None:
         start = _default_start(market)
+    elif isinstance(last, date) and start > last:
+        raise MarketError(f"--start is {start}, and the bars end at {last}: name an earlier session.")
     try:
         hours: Hours = calendar.current(datetime(start.year, start.month, start.day, 12, tzinfo=UTC))
     except LookupError as error:

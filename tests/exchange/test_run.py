@@ -20,7 +20,8 @@ import requests
 
 from qgtm.adapters.clock import SystemClock
 from qgtm.cli.exchange import command
-from qgtm.core.errors import ConfigError, JournalLocked, QgtmError
+from qgtm.core.errors import ConfigError, JournalLocked, MarketError, QgtmError
+from qgtm.exchange.market.recorded import RecordedMarket
 from qgtm.exchange.market.synthetic import SyntheticMarket
 from qgtm.exchange.order import Order, OrderRequest
 from qgtm.exchange.run import Options, bound, first_moment, market_of, opened, serve
@@ -223,6 +224,16 @@ def test_state_of_one_market_is_not_taken_into_another(tmp_path: Path) -> None:
 def test_first_moment_is_five_minutes_before_a_session() -> None:
     market = SyntheticMarket(7)
     assert first_moment(market, date(2024, 3, 9)) == datetime(2024, 3, 11, 13, 25, tzinfo=UTC)
+
+
+def test_start_after_the_last_recorded_bar_is_refused_with_that_day(tmp_path: Path) -> None:
+    (tmp_path / "GLD.csv").write_text(
+        "date,open,high,low,close,volume\n2024-03-11,1,2,1,2,100\n2024-03-12,1,2,1,2,100\n"
+    )
+    market = RecordedMarket(tmp_path, 7)
+    assert first_moment(market, date(2024, 3, 12)) == datetime(2024, 3, 12, 13, 25, tzinfo=UTC)
+    with pytest.raises(MarketError, match="the bars end at 2024-03-12"):
+        first_moment(market, date(2024, 3, 13))
 
 
 def test_bound_socket_listens_on_loopback_only() -> None:
