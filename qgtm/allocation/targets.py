@@ -171,13 +171,14 @@ def _capped(
     volatility = _volatility(total, place, sigma)
     scale = min(1.0, caps.volatility_frac / volatility if volatility > 0 else 1.0)
     weights = _overflowed({symbol: weight * scale for symbol, weight in total.items()}, caps, notes)
+    # math.fsum, since the built-in sum of floats rounds otherwise from Python 3.12 on.
     for sector in sorted(set(SECTOR.values())):
         names = [symbol for symbol in weights if SECTOR[symbol] == sector]
-        used = sum(abs(weights[n] * LEVERAGE.get(n, 1)) for n in names)
+        used = math.fsum(abs(weights[n] * LEVERAGE.get(n, 1)) for n in names)
         _scale_down(weights, names, used, caps.sector_frac, f"sector {sector}", notes)
-    moved = {symbol: weight * abs(LEVERAGE.get(symbol, 1)) for symbol, weight in weights.items()}
-    _scale_down(weights, list(weights), sum(map(abs, moved.values())), caps.gross, "gross exposure", notes)
-    net = abs(sum(weight * LEVERAGE.get(symbol, 1) for symbol, weight in weights.items()))
+    gross = math.fsum(abs(weight * LEVERAGE.get(symbol, 1)) for symbol, weight in weights.items())
+    _scale_down(weights, list(weights), gross, caps.gross, "gross exposure", notes)
+    net = abs(math.fsum(weight * LEVERAGE.get(symbol, 1) for symbol, weight in weights.items()))
     _scale_down(weights, list(weights), net, caps.net, "net exposure", notes)
     # Last, since a smaller book has smaller caps, too: the gate scales each of them by the same share.
     return {symbol: weight * size_frac for symbol, weight in weights.items()}, notes

@@ -91,8 +91,8 @@ def realised_volatility(prices: Prices, symbol: str, now: datetime) -> float:
     moves = [math.log(a / b) for a, b in pairwise(closes)]
     if len(moves) < 5:
         return 0.2
-    mean = sum(moves) / len(moves)
-    return max(0.05, math.sqrt(252 * sum((m - mean) ** 2 for m in moves) / (len(moves) - 1)))
+    mean = math.fsum(moves) / len(moves)
+    return max(0.05, math.sqrt(252 * math.fsum((m - mean) ** 2 for m in moves) / (len(moves) - 1)))
 
 
 def value_of(contract: Contract, spot: float, volatility: float, now: datetime) -> Value:
