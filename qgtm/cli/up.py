@@ -33,7 +33,8 @@ KEPT: Final = ("up.lock", "logs", "aside")
 Speed = Annotated[
     float | None,
     typer.Option(
-        help="Venue seconds a second on the embedded exchange; 1 is real time, and far above 390 quotes grow too old to trade on.",
+        help="Venue seconds a second on the embedded exchange: 1 is real time; far above 390 quotes grow too "
+        "old to trade on.",
         min=1,
         max=100_000,
     ),

@@ -39,9 +39,10 @@ def fleet(config: Config, state: StateDir, venue: Venue | None) -> list[Service]
     """
     options = ["--config", str(config.path)]
     _refuse_taken(config.web.host, config.web.port, "web.port")
+    web = Service("web", ["serve", *options], _answers(config), needs_first=False)
     daemon = Service("daemon", ["daemon", *options], _beats(state), BOOT_S)
     others = [
-        Service("web", ["serve", *options], _answers(config)),
+        web,
         Service("scheduler", ["scheduler", *options], lambda _: True),
     ]
     if venue is None:

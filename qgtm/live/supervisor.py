@@ -35,7 +35,8 @@ class Service:
     """One process: what it is called, how it is started, and how to tell that it is ready.
 
     `is_ready` is asked with the process second of the start. `before` runs ahead of each start, `after`
-    once it is ready. `outlives_s`: how long it goes on when the supervisor was killed.
+    once it is ready. `outlives_s`: how long it goes on when the supervisor was killed. One that does not
+    need the first service is started beside it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Service:
     before: Callable[[], None] = nothing
     after: Callable[[], None] = nothing
     outlives_s: float = 0.0
+    needs_first: bool = True
     process: subprocess.Popen[bytes] | None = None
     began_s: float = 0.0
     log_from: int = 0
@@ -60,7 +62,7 @@ class Service:
 
 @dataclass
 class Supervisor:
-    """Run services, the first of them alone until it is ready, since the others need it.
+    """Run services, the first of them until it is ready before those that need it.
 
     Every process is in a session of its own, so that a Ctrl-C at the terminal reaches only this one, which
     then stops them. Their output goes to `logs/NAME.log`. `is_told` says that a person wants to stop.
@@ -78,13 +80,16 @@ class Supervisor:
 
         Raises ConfigError with a log's last lines when a service does not get ready.
         """
-        for wave in (self.services[:1], self.services[1:]):
-            for service in wave:
-                self._launch(service)
-            for service in wave:
-                if not self._await(service):
-                    return False
-                ready(service)
+        first, *others = self.services
+        for service in (first, *(each for each in others if not each.needs_first)):
+            self._launch(service)
+        for service in self.services:
+            if not self._await(service):
+                return False
+            ready(service)
+            if service is first:
+                for each in (each for each in others if each.needs_first):
+                    self._launch(each)
         return True
 
     def _launch(self, service: Service) -> None:
