@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from qgtm.core.errors import ExportError
 from qgtm.adapters.manifest import Difference
+from qgtm.core.errors import ExportError
 from qgtm.export.press import Plan, Written, find_differences, find_root, plan_export, write_plan
 
 Names = Annotated[
