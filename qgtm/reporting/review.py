@@ -190,15 +190,14 @@ def _crossed_said(week: Week) -> str:
 
 
 def _broker_said(week: Week) -> str:
-    close = week.closes[-1]
-    if close.broker_equity_usd is None:
+    found = week.closes[-1].books_gap_usd
+    if found is None:
         return ""
-    gap = usd(close.equity_usd - close.broker_equity_usd)
-    if not gap:
+    if not (gap := usd(found)):
         return " The broker’s last sample agrees to the cent."
     return (
-        f" The broker’s last sample says {dollars(close.broker_equity_usd, cents=True)}, "
-        f"{dollars(abs(gap), cents=True)} {'below' if gap > 0 else 'above'} our count at the closing prices."
+        f" At the broker’s last sample our count stood {dollars(abs(gap), cents=True)} "
+        f"{'above' if gap > 0 else 'below'} its own."
     )
 
 

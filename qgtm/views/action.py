@@ -16,6 +16,7 @@ from qgtm.views.words import count, dollars, percent
 NEAR_CAP_FRAC: Final = Decimal("0.75")  # of the soft cap: "approaching" it
 ODD_USD: Final = Decimal(1)  # a residual or a difference past this is no rounding
 BAD_FILL_BPS: Final = Decimal(25)
+OF_THE_MARKET: Final = frozenset({"quote", "spread", "collar", "session", "price"})  # no limit on size
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,10 @@ def _books(week: Week) -> Iterator[Action]:
             "Look for accepted breaks, fees or interest in `qgtm audit tail`.",
         )
     close = week.closes[-1]
-    if close.broker_equity_usd is None or not close.equity_usd:
-        return
-    gap = usd(close.equity_usd - close.broker_equity_usd)
+    gap = usd(close.books_gap_usd or 0.0)
     if abs(gap) > close.equity_usd / 1000:  # marks of another second differ a little
         yield Action(
-            f"Our count of the account is {dollars(gap, cents=True)} away from the broker's last sample.",
+            f"Our count of the account was {dollars(gap, cents=True)} away from the broker's last sample.",
             "Compare both books: `qgtm status`, then the broker's own page.",
         )
 
@@ -142,8 +141,14 @@ def _denied(week: Week) -> Iterator[Action]:
     for denial in week.denials:
         yield Action(
             f"The check {denial.check.replace('_', ' ')} refused {count(denial.count, 'order')}.",
-            "See whether the strategies want more than the limits are meant to allow. The limit comes first.",
+            f"The last of them: {denial.reason.rstrip('.')}. {_cure(denial.check)}",
         )
+
+
+def _cure(check: str) -> str:
+    if check in OF_THE_MARKET:
+        return "A later round tries again; a second week like it asks for a look at the feed."
+    return "See whether the strategies want more than the limits are meant to allow. The limit comes first."
 
 
 def _open_targets(week: Week) -> Iterator[Action]:

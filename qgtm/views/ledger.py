@@ -66,7 +66,7 @@ class Close:
     session: date
     at: datetime
     equity_usd: Decimal
-    broker_equity_usd: Decimal | None  # the broker's own figure at its last sample
+    books_gap_usd: Decimal | None  # our count less the broker's, at its last sample and that sample's marks
     cash_usd: Decimal
     flows_usd: Decimal  # the owners' money in and out so far; dividends and fees are profit
     worth_usd: Mapping[str, Decimal]
@@ -103,7 +103,7 @@ class Ledger:
     cash_usd: Decimal = ZERO
     flows_usd: Decimal = ZERO
     session: date | None = None
-    broker_equity_usd: Decimal | None = None
+    books_gap_usd: Decimal | None = None
     _orders: dict[str, Order] = field(default_factory=dict)
 
     def take(self, event: Event, at: datetime) -> None:
@@ -217,18 +217,24 @@ class Ledger:
         self.marks |= {symbol: (quote.bid + quote.ask) / 2 for symbol, quote in event.quotes.items()}
 
     def _sampled(self, event: AccountSampled, at: datetime) -> None:
-        self.broker_equity_usd = event.equity_usd
         self.marks |= event.marks
+        self.books_gap_usd = self._equity_usd() - event.equity_usd
+
+    def _values_usd(self) -> list[Decimal]:
+        return [quantity * self.marks.get(symbol, ZERO) for symbol, quantity in self.positions.items()]
+
+    def _equity_usd(self) -> Decimal:
+        return self.cash_usd + sum(self._values_usd(), ZERO)
 
     def _closed(self, event: BarsClosed, at: datetime) -> None:
         self.marks |= {symbol: exact(bar[3]) for symbol, bar in event.bars.items()}
-        values = [quantity * self.marks.get(symbol, ZERO) for symbol, quantity in self.positions.items()]
+        values = self._values_usd()
         self.closes.append(
             Close(
                 session=event.session,
                 at=at,
-                equity_usd=self.cash_usd + sum(values, ZERO),
-                broker_equity_usd=self.broker_equity_usd,
+                equity_usd=self._equity_usd(),
+                books_gap_usd=self.books_gap_usd,
                 cash_usd=self.cash_usd,
                 flows_usd=self.flows_usd,
                 worth_usd={owner: purse.worth_usd(self.marks) for owner, purse in self.purses.items()},

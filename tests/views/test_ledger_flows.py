@@ -7,6 +7,7 @@ import pytest
 
 from qgtm.core.events import BarsClosed, CashMoved, Event
 from qgtm.views.ledger import Ledger, attribution
+from tests.views.told import sample, traded
 
 AT = datetime(2026, 1, 5, 21, 0, tzinfo=UTC)
 
@@ -37,3 +38,12 @@ def test_money_of_the_owners_is_no_profit(kind: str, amount: int) -> None:
     before, after = ledger(moved("start", 1000), closed(5), moved(kind, amount), closed(6)).closes
     assert attribution(before, after).account_usd == 0
     assert after.flows_usd == 1000 + amount
+
+
+def test_books_are_compared_at_the_samples_own_prices_and_not_at_the_close() -> None:
+    bars = BarsClosed(session=date(2026, 1, 5), known_at=AT, bars={"GLD": (90.0, 90.0, 90.0, 90.0, 1.0)})
+    # 1000 of cash, 10 shares at 100: the account stays 1000; at 103 it is 1030, at the close of 90 it is 900
+    (close,) = ledger(
+        moved("start", 1000), *traded("GLD", 10, "100"), sample("1029", "1000", GLD="103"), bars
+    ).closes
+    assert (close.equity_usd, close.books_gap_usd) == (900, 1)

@@ -15,7 +15,7 @@ def close(number: int, equity: int, flows: int = 100, **worth: str) -> Close:
         session=day,
         at=datetime(day.year, day.month, day.day, 21, tzinfo=UTC),
         equity_usd=D(equity),
-        broker_equity_usd=None,
+        books_gap_usd=None,
         cash_usd=D(0),
         flows_usd=D(flows),
         worth_usd={owner: D(amount) for owner, amount in worth.items()},

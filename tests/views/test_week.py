@@ -119,6 +119,16 @@ def test_things_to_do_follow_from_the_facts(week: Week) -> None:
         assert fact in found
 
 
+def test_refusal_for_the_market_s_sake_is_no_question_of_limits(week: Week) -> None:
+    steps = {item.fact: item.step for item in actions(week, (), CAPS)}
+    spread, sector = (
+        steps[f"The check {said}."] for said in ("spread refused 2 orders", "sector refused 1 order")
+    )
+    assert "a look at the feed" in spread
+    assert "The limit comes first" in sector
+    assert all(row.reason.rstrip(".") in spread + sector for row in week.denials)
+
+
 def test_missing_session_is_something_to_do() -> None:
     rows = [
         (moment, event)
