@@ -39,6 +39,7 @@ def open_writer(
     with explained_by_sqlite(path):
         connection = apsw.Connection(str(path), flags=WRITE, vfs=vfs)
         try:
+            connection.set_busy_timeout(BUSY_MS)  # before the first read: the last to close holds it alone
             _version(connection, path, application_id, len(migrations))  # a stranger's is left as it was
             _set_up(connection, path)
             migrate(connection, path, application_id, migrations)
@@ -51,7 +52,6 @@ def open_writer(
 
 
 def _set_up(connection: apsw.Connection, path: Path) -> None:
-    connection.set_busy_timeout(BUSY_MS)
     mode = connection.pragma("journal_mode", "wal")
     if mode != "wal":
         raise JournalError(f"{path} cannot keep a write-ahead log here (it says {mode!r}); use a local disk")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,6 +60,19 @@ def test_commands_of_many_processes_at_once_are_all_kept(path: Path) -> None:
     for who in map(str, range(4)):
         given = [wish.command for wish in found if wish.by == who]
         assert given == [Halt(reason=str(n), by=who) for n in range(10)]
+
+
+def test_opening_waits_until_a_program_that_holds_the_file_alone_lets_go(path: Path) -> None:
+    with Inbox(path) as inbox:
+        inbox.put(HALT, "OpB", AT)
+    other = apsw.Connection(str(path))
+    other.pragma("locking_mode", "exclusive")
+    other.execute("BEGIN EXCLUSIVE")
+    timer = threading.Timer(0.2, other.close, [True])
+    timer.start()
+    with Inbox(path) as inbox:
+        assert [wish.command for wish in inbox.wishes(after=0)] == [HALT]
+    timer.join()
 
 
 @pytest.mark.parametrize("statement", ["UPDATE command SET body = '{}'", "DELETE FROM command"])
