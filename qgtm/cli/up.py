@@ -29,6 +29,8 @@ LOOK_S: Final = 1.0
 LEFT_BEHIND_S: Final = 25.0  # what a killed `qgtm up` leaves behind stops by itself within this
 LOCKS: Final = ("lease.json.lock", "journal.db.lock", "exchange/exchange.lock")
 KEPT: Final = ("up.lock", "logs", "aside")
+CTRL_C: Final = "Ctrl-C stops everything; the next start goes on from there."
+A_WEEK: Final = "Five sessions go by here, each told as it ends; the report then takes a minute or two."
 
 Speed = Annotated[
     float | None,
@@ -95,9 +97,23 @@ def command(
         if is_new and not (start or bars) and loaded.exchange.market == "synthetic":
             day = last_whole_week(SystemClock().now().date()).isoformat()  # so that dates look like today's
         asked = (speed, day, bars) if where == "embedded" else None
-        _run(loaded, state, asked, console, (lambda: _review(state)) if once else lambda: None)
+        _run(loaded, state, asked, console, _week(state, console) if once else None)
         if once:
             _tell_week(loaded, state, console)
+
+
+def _week(state: StateDir, console: "Console") -> Callable[[], str | None]:
+    """Return what tells the sessions that ended since the last look, and then how the review ended."""
+    from qgtm.live.once import Diary
+
+    diary = Diary(state.journal)
+
+    def look() -> str | None:
+        for line in diary.news():
+            console.print(line, markup=False)
+        return _review(state)
+
+    return look
 
 
 def _review(state: StateDir) -> str | None:
@@ -165,7 +181,7 @@ def _run(
     state: StateDir,
     asked: Asked | None,
     console: "Console",
-    ended: Callable[[], str | None],
+    ended: Callable[[], str | None] | None,
 ) -> None:
     """Run everything until told to stop, or until `ended` says that there is nothing more to wait for."""
     from qgtm.live.fleet import Venue, fleet
@@ -192,26 +208,39 @@ def _run(
         with console.status(f"starting {names}"):
             is_live = supervisor.start(lambda service: console.print(f"[green]ok[/]  {service.name}"))
         if is_live:
-            _tell(config, state, played, console, SystemClock().monotonic() - began_s)
-        while not stop.wait(LOOK_S) and ended() is None:
+            took_s = SystemClock().monotonic() - began_s
+            _tell(config, state, played, console, took_s, is_week=ended is not None)
+        while not stop.wait(LOOK_S) and not (is_live and ended and ended()):
             supervisor.watch()
     finally:
         say("stopping; at most half a minute")
         supervisor.stop()
-        say("Stopped. The next `qgtm up` goes on from here." if is_live else "Stopped.")
+        say("Stopped. The next `qgtm up` goes on from here." if is_live and not ended else "Stopped.")
 
 
-def _tell(config: Config, state: StateDir, played: "Venue | None", console: "Console", took_s: float) -> None:
+def _tell(
+    config: Config,
+    state: StateDir,
+    played: "Venue | None",
+    console: "Console",
+    took_s: float,
+    *,
+    is_week: bool,
+) -> None:
+    from qgtm.cli.report import reports_of
+
     fast = f"venue time runs {played.speed:g} times as fast" if played and played.speed != 1 else "real time"
+    report = reports_of(config) / "latest.html"
+    there = f"QGTM_STATE_DIR={state.root} " if is_week else ""  # a week has a state folder of its own
     console.print(
         f"\nLive after {took_s:.0f} s, on {_where(config, played)}; {fast}.\n\n"
         f"  the page for the phone   [bold]http://{config.web.host}:{config.web.port}/[/]\n"
-        f"  how the fund is doing    qgtm status --summary\n"
-        f"  what the strategies want qgtm signals --pending\n"
-        f"  what was written down    qgtm audit tail\n"
-        f"  the Sunday report        qgtm report, or reports/latest.html after Sunday 20:00 New York\n"
+        f"  how the fund is doing    {there}qgtm status --summary\n"
+        f"  what the strategies want {there}qgtm signals --pending\n"
+        f"  what was written down    {there}qgtm audit tail\n"
+        f"  the Sunday report        {report}, from Sunday 20:00 New York on\n"
         f"  what each process says   {state.root / 'logs'}\n\n"
-        "Ctrl-C stops everything; the next start goes on from there."
+        f"{A_WEEK if is_week else CTRL_C}"
     )
 
 
