@@ -10,7 +10,7 @@ import numpy as np
 from qgtm.adapters.journal import MemoryJournal
 from qgtm.config import load_config
 from qgtm.core.universe import SYMBOLS, TRADED
-from qgtm.engine.live_loop import Desk
+from qgtm.engine.desk import Desk
 from qgtm.exchange.market.port import Session
 from qgtm.exchange.market.recorded import RecordedMarket
 from qgtm.features.bars import Bars, FloatArray

@@ -17,7 +17,7 @@ from qgtm.adapters.journal import SqliteJournal
 from qgtm.config import load_config
 from qgtm.core.instant import NEW_YORK
 from qgtm.core.universe import SYMBOLS
-from qgtm.engine.live_loop import Desk
+from qgtm.engine.desk import Desk
 from qgtm.exchange.market.synthetic import SyntheticMarket
 from qgtm.features.history import History
 from qgtm.reporting.make import Order, make

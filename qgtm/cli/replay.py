@@ -17,7 +17,7 @@ from qgtm.config import Config
 from qgtm.core.errors import ConfigError, MarketError
 from qgtm.core.mode import Mode
 from qgtm.core.universe import SYMBOLS
-from qgtm.engine.live_loop import Desk
+from qgtm.engine.desk import Desk
 from qgtm.exchange.market.recorded import RecordedMarket
 from qgtm.features.history import History
 from qgtm.risk.kill_switch import KillSwitch

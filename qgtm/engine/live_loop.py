@@ -7,15 +7,13 @@ replayed.
 """
 
 # cell 4 of notebooks/engine/live_loop.ipynb
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from qgtm.allocation.targets import PARAMS as TARGETS
-from qgtm.allocation.targets import Caps, book, last_known
-from qgtm.core.codec import canonical
+from qgtm.allocation.targets import last_known
 from qgtm.core.effects import (
     AskOrder,
     Cancel,
@@ -50,7 +48,6 @@ from qgtm.core.events import (
     SignalsComputed,
     StrategyDisabled,
     TargetsReached,
-    TargetsSet,
     TimePassed,
     Unlatched,
 )
@@ -60,78 +57,15 @@ from qgtm.core.order import Order, OrderState
 from qgtm.core.record import renewed
 from qgtm.core.reducing import is_flattening
 from qgtm.core.universe import SYMBOLS, TRADED
+from qgtm.engine.desk import Desk, Params
 from qgtm.engine.intent import Round, Tape, closing_orders, is_two_sided, planned_round
-from qgtm.engine.state import NO_MONEY, State, changed
-from qgtm.features.bars import Bars, FloatArray
-from qgtm.risk.kill_switch import may_grow, may_reduce, moved, must_flatten, size_frac, trigger_for
-from qgtm.risk.limits import Limits
+from qgtm.engine.state import State, changed
+from qgtm.engine.wanted import halved, viewed, wanted
+from qgtm.risk.kill_switch import may_grow, may_reduce, moved, must_flatten, trigger_for
 from qgtm.risk.var import PARAMS as VALUE_AT_RISK
 
 
 # cell 6 of notebooks/engine/live_loop.ipynb
-@dataclass(frozen=True)
-class Params:
-    """The knobs of this module, in seconds of venue time but for the samples (process time)."""
-
-    settle_s: int
-    last_call_s: int
-    round_every_s: int
-    order_patience_s: int
-    sample_every_s: int
-    sample_closed_s: int
-    cap_share: float
-    resend_after_s: int
-
-
-PARAMS = Params(
-    settle_s=300,  # venue seconds after the open before the first order [0, 3600]
-    last_call_s=600,  # venue seconds before the close without new orders [0, 3600]
-    round_every_s=60,  # venue seconds between two rounds of orders [10, 900]
-    order_patience_s=900,  # venue seconds an order may rest before it is cancelled [30, 3600]
-    sample_every_s=10,  # process seconds between two samples of the account in a session [10, 60]
-    sample_closed_s=600,  # process seconds between two samples out of hours, which confirm nothing [10, 3600]
-    cap_share=0.98,  # part of each cap that the book aims at: the gate counts at the limit price [0.90, 1.00]
-    resend_after_s=30,  # venue seconds until an order that the broker does not know is sent again [5, 300]
-)
-
-
-class Views(Protocol):
-    """A strategy as the loop sees it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def symbols(self) -> tuple[str, ...]: ...
-    @property
-    def warm_up(self) -> int: ...
-    @property
-    def is_stateful(self) -> bool: ...
-    def step(self, carried: object | None, bars: Bars) -> tuple[object | None, FloatArray]: ...
-    def encode(self, carried: object | None) -> Any: ...
-    def decode(self, written: Any) -> object | None: ...
-
-
-class Past(Protocol):
-    """The bars known so far; the newest session is the last row."""
-
-    def __len__(self) -> int: ...
-    def bars(self) -> Bars: ...
-    def closes(self, symbols: Sequence[str], n: int) -> FloatArray: ...
-    def average_volume(self, symbol: str, sessions: int) -> float | None: ...
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What the loop works with and never changes: limits, strategies, the bars, the account's rules."""
-
-    limits: Limits
-    strategies: tuple[Views, ...]
-    history: Past
-    is_shorting_allowed: bool = True
-    tape_share_frac: float = 1.0  # part of the market's volume that the bars' feed sees
-    params: Params = PARAMS
-
-
 @dataclass(frozen=True)
 class Step:
     """What came of one event."""
@@ -285,42 +219,7 @@ def _on_order_not_found(state: State, event: OrderNotFound, now: datetime, desk:
 
 # cell 14 of notebooks/engine/live_loop.ipynb
 def _on_bars(state: State, event: BarsClosed, now: datetime, desk: Desk) -> Decision:
-    signals: dict[str, Mapping[str, float | None]] = {}
-    carried: dict[str, Any] = {}
-    facts: list[Event] = []
-    bars = desk.history.bars()
-    for strategy in desk.strategies:
-        name = strategy.name
-        if name in state.disabled:
-            continue
-        try:
-            signals[name], carried[name] = _view(strategy, state.carried.get(name), bars)
-        except Exception as problem:  # noqa: BLE001 - a strategy may fail in any way, the loop may not
-            facts.append(StrategyDisabled(strategy=name, reason=f"{type(problem).__name__}: {problem}"))
-    kept = {name: value for name, value in carried.items() if value is not None}
-    return [*facts, SignalsComputed(session=event.session, signals=signals, carried=kept)], ()
-
-
-def _view(strategy: Views, written: Any, bars: Bars) -> tuple[dict[str, float | None], Any]:
-    if strategy.is_stateful and written is None:
-        carried, targets = _warmed(strategy, bars)
-    else:
-        carried, targets = strategy.step(strategy.decode(written), bars)
-    values = targets.tolist()
-    if any(abs(value) > 1.0 for value in values):  # NaN is no view and passes
-        raise ValueError(f"a view lies outside [-1, 1]: {values}")
-    view = {s: None if v != v else v for s, v in zip(strategy.symbols, values, strict=True)}
-    written = strategy.encode(carried)
-    canonical((view, written))  # what the journal could not hold is this strategy's fault, not the loop's
-    return view, written
-
-
-def _warmed(strategy: Views, bars: Bars) -> tuple[object | None, FloatArray]:
-    """Walk all that is known once, so that a carried state starts where the history does."""
-    carried, targets = strategy.step(None, bars.head(1))
-    for n in range(2, len(bars) + 1):
-        carried, targets = strategy.step(carried, bars.head(n))
-    return carried, targets
+    return viewed(state, event.session, desk), ()
 
 
 def _on_disabled(state: State, event: StrategyDisabled, now: datetime, desk: Desk) -> Decision:
@@ -328,82 +227,11 @@ def _on_disabled(state: State, event: StrategyDisabled, now: datetime, desk: Des
     return [AlertRaised(level="orange", cause=f"strategy {event.strategy}", text=text)], ()
 
 
-# cell 16 of notebooks/engine/live_loop.ipynb
 def _on_signals(state: State, event: SignalsComputed, now: datetime, desk: Desk) -> Decision:
-    if must_flatten(state.switch):
-        return NOTHING
-    views = {
-        name: {s: value for s, value in mine.items() if value is not None and s in TRADED}
-        for name, mine in state.signals.items()
-    }
-    closes = desk.history.closes(TRADED, TARGETS.covariance_lookback + 1)
-    # A latch stops orders, not views: what is wanted is known the moment that it is cleared.
-    size = float(size_frac(replace(state.switch, latches=())))
-    wanted = book(views, TRADED, closes, _caps(desk.limits, desk.params.cap_share), size, TARGETS)
-    return [_shrinking(state, _long_only(wanted_targets(event.session, wanted), desk))], ()
+    return NOTHING if must_flatten(state.switch) else ([wanted(state, event.session, desk)], ())
 
 
-def wanted_targets(session: date, wanted: Any) -> TargetsSet:
-    """Return a book as the fact that it is wanted from the next open on."""
-    return TargetsSet(
-        session=session, weights=wanted.weights, by_strategy=wanted.by_strategy, notes=wanted.notes
-    )
-
-
-def _caps(limits: Limits, share: float) -> Caps:
-    return Caps(
-        volatility_frac=float(limits.volatility_target_frac),
-        single_name_frac={symbol: share * float(limits.single_name(symbol)) for symbol in TRADED},
-        sector_frac=share * float(limits.sector_frac),
-        gross=share * float(limits.gross_frac),
-        net=share * float(limits.net_frac),
-    )
-
-
-def _scaled(targets: TargetsSet, factors: Mapping[str, float], note: str) -> TargetsSet:
-    """Return the targets with each symbol's weight, whole and by strategy, times its factor."""
-    return replace(
-        targets,
-        weights={s: round(w * factors[s], 6) for s, w in targets.weights.items() if round(w * factors[s], 6)},
-        by_strategy={
-            name: {s: w * factors.get(s, 1.0) for s, w in mine.items()}
-            for name, mine in targets.by_strategy.items()
-        },
-        notes=(*targets.notes, note),
-    )
-
-
-def _long_only(targets: TargetsSet, desk: Desk) -> TargetsSet:
-    if desk.is_shorting_allowed or all(weight >= 0 for weight in targets.weights.values()):
-        return targets
-    factors = {symbol: float(weight >= 0) for symbol, weight in targets.weights.items()}
-    return _scaled(targets, factors, "short weights are left out: the account may not sell short")
-
-
-def _shrinking(state: State, targets: TargetsSet) -> TargetsSet:
-    if state.switch.mode is not Mode.REDUCING:
-        return targets
-    factors = {
-        symbol: _shrink_factor(weight, held_weight(state, symbol))
-        for symbol, weight in targets.weights.items()
-    }
-    return _scaled(targets, factors, "past the soft cap: nothing may be opened or enlarged")
-
-
-def _shrink_factor(weight: float, held: float) -> float:
-    if weight * held <= 0:
-        return 0.0
-    return min(1.0, held / weight)
-
-
-def held_weight(state: State, symbol: str) -> float:
-    """Return what is held of `symbol` as a signed share of equity; 0 when equity or price are not known."""
-    if not state.equity_usd or state.equity_usd <= 0:
-        return 0.0
-    return float(state.quantity(symbol) * state.marks.get(symbol, NO_MONEY) / state.equity_usd)
-
-
-# cell 18 of notebooks/engine/live_loop.ipynb
+# cell 16 of notebooks/engine/live_loop.ipynb
 def _on_quotes(state: State, event: QuotesSeen, now: datetime, desk: Desk) -> Decision:
     if not is_round_due(renewed(state, quoted_at=None), now, desk.params):
         return NOTHING
@@ -444,7 +272,7 @@ def _on_rejected(state: State, event: OrderRejected, now: datetime, desk: Desk) 
     return [AlertRaised(level="yellow", cause="order rejected", text=text)], ()
 
 
-# cell 20 of notebooks/engine/live_loop.ipynb
+# cell 18 of notebooks/engine/live_loop.ipynb
 def _on_account(state: State, event: AccountSampled, now: datetime, desk: Desk) -> Decision:
     fall = None if state.drawdown is None else state.drawdown.drawdown_frac
     trigger = None if fall is None else trigger_for(state.switch, fall, desk.limits)
@@ -468,24 +296,8 @@ def _on_mode_changed(state: State, event: ModeChanged, now: datetime, desk: Desk
     text = f"Trading is now {event.after.replace('_', ' ')}: {event.reason}."
     facts: list[Event] = [AlertRaised(level=level, cause="kill switch", text=text)]
     if event.is_new_episode:  # a cap that acts again after its override has halved the book already
-        facts.append(_halved(state))
+        facts.append(halved(state))
     return facts, ()
-
-
-def _halved(state: State) -> TargetsSet:
-    """Return half of what is held as the new targets: the soft cap's one halving per episode."""
-    weights = {s: round(held_weight(state, s) / 2, 6) for s, p in state.positions.items() if p.quantity}
-    parts = {
-        name: {s: _part(state, s, quantity) * weights.get(s, 0.0) for s, quantity in mine.items()}
-        for name, mine in state.shares.items()
-    }
-    session = state.session or date.min
-    return TargetsSet(session=session, weights=weights, by_strategy=parts, notes=("halved at the soft cap",))
-
-
-def _part(state: State, symbol: str, quantity: Any) -> float:
-    held = state.quantity(symbol)
-    return float(quantity / held) if held else 0.0
 
 
 def _on_positions(state: State, event: PositionsSeen, now: datetime, desk: Desk) -> Decision:
@@ -495,7 +307,7 @@ def _on_positions(state: State, event: PositionsSeen, now: datetime, desk: Desk)
     return [IntentFormed(order=order, session=state.session) for order in orders], [Submit(o) for o in orders]
 
 
-# cell 22 of notebooks/engine/live_loop.ipynb
+# cell 20 of notebooks/engine/live_loop.ipynb
 def _on_break(state: State, event: BreakFound, now: datetime, desk: Desk) -> Decision:
     text = (
         f"Break in {event.subject}: we count {event.ours}, the broker {event.brokers}. No new orders until "
@@ -529,7 +341,7 @@ def _on_broker_found(state: State, event: BrokerFound, now: datetime, desk: Desk
     return [AlertRaised(level="info", cause="broker", text="The broker answers again.")], ()
 
 
-# cell 24 of notebooks/engine/live_loop.ipynb
+# cell 22 of notebooks/engine/live_loop.ipynb
 Decide = Callable[[State, Any, datetime, Desk], Decision]
 
 DECISIONS: Final[dict[type[Event], Decide]] = {
@@ -555,17 +367,10 @@ DECISIONS: Final[dict[type[Event], Decide]] = {
 __all__ = [
     "DECISIONS",
     "NOTHING",
-    "PARAMS",
     "Decide",
     "Decision",
-    "Desk",
-    "Params",
-    "Past",
     "Step",
-    "Views",
-    "held_weight",
     "is_round_due",
     "is_wanted",
     "step",
-    "wanted_targets",
 ]

@@ -13,7 +13,7 @@ from qgtm.adapters.snapshot import Snapshots, known_heads
 from qgtm.core.errors import BootRefused
 from qgtm.core.events import AlertRaised, Booted
 from qgtm.core.universe import SYMBOLS
-from qgtm.engine.live_loop import Desk
+from qgtm.engine.desk import Desk
 from qgtm.engine.state import State, folded
 from qgtm.features.history import History
 from qgtm.keys import load_keys, venue

@@ -14,7 +14,8 @@ from qgtm.core.events import (
     MarketHoursSeen,
     OrderUpdated,
 )
-from qgtm.engine.live_loop import Desk, step
+from qgtm.engine.desk import Desk
+from qgtm.engine.live_loop import step
 from qgtm.engine.state import State, changed
 from qgtm.features.history import History
 from qgtm.ports import Journal

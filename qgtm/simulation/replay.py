@@ -19,8 +19,8 @@ from qgtm.core.effects import Effect, FetchBars, PollOrders, SampleAccount
 from qgtm.core.errors import MarketError
 from qgtm.core.events import Booted, CashMoved, Event, FeedRecovered, TimePassed, WentLive
 from qgtm.core.money import exact
-from qgtm.engine.live_loop import PARAMS as LIVE
-from qgtm.engine.live_loop import Desk
+from qgtm.engine.desk import PARAMS as LIVE
+from qgtm.engine.desk import Desk
 from qgtm.exchange.core import Exchange
 from qgtm.exchange.event import TradeUpdate
 from qgtm.exchange.market.port import Market, Session

@@ -26,7 +26,8 @@ from qgtm.core.events import (
 )
 from qgtm.core.order import Order, OrderState, Side
 from qgtm.core.universe import SYMBOLS
-from qgtm.engine.live_loop import Desk, Step, step
+from qgtm.engine.desk import Desk
+from qgtm.engine.live_loop import Step, step
 from qgtm.engine.state import State, folded
 from qgtm.features.bars import Bars, FloatArray
 from qgtm.features.history import History

@@ -48,7 +48,8 @@ from qgtm.core.events import (
 from qgtm.core.mode import Latch, Mode, Trigger
 from qgtm.core.order import OrderState
 from qgtm.core.universe import SYMBOLS
-from qgtm.engine.live_loop import PARAMS, is_round_due, step
+from qgtm.engine.desk import PARAMS
+from qgtm.engine.live_loop import is_round_due, step
 from qgtm.engine.state import State, changed, folded
 from qgtm.risk.kill_switch import KillSwitch
 from tests.engine.making import (

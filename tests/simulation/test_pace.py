@@ -13,7 +13,7 @@ from qgtm.adapters.calendar import Session, xnys
 from qgtm.adapters.journal import MemoryJournal
 from qgtm.config import load_config
 from qgtm.core.universe import SYMBOLS
-from qgtm.engine.live_loop import Desk
+from qgtm.engine.desk import Desk
 from qgtm.exchange.market.recorded import RecordedMarket
 from qgtm.features.history import History
 from qgtm.simulation.replay import Replay

@@ -28,7 +28,7 @@ from qgtm.core.events import (
     TargetsSet,
 )
 from qgtm.core.universe import SYMBOLS
-from qgtm.engine.live_loop import Desk
+from qgtm.engine.desk import Desk
 from qgtm.engine.state import folded
 from qgtm.exchange.market.recorded import RecordedMarket
 from qgtm.features.history import History
