@@ -32,6 +32,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+from requests import Session
 from requests.adapters import BaseAdapter
 
 from qgtm.adapters.alpaca_line import WHOLE_S, Line, NoAnswer, Reply
@@ -138,8 +139,16 @@ def read(reply: Reply) -> Any:
 class _Guarded:
     """The one request of alpaca-py's REST clients, replaced."""
 
+    _session: Session
+    _retry: int
     _line: Line
     _budget: CallBudget
+
+    def _guard(self, line: Line, budget: CallBudget) -> None:
+        self._session.trust_env = False
+        self._retry = 0
+        self._line = line
+        self._budget = budget
 
     def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
         reply = self._line.ask(method, url, opts)
@@ -164,10 +173,7 @@ class GuardedTrading(_Guarded, TradingClient):
         adapter: BaseAdapter | None = None,
     ) -> None:
         super().__init__(keys.key_id, keys.secret, raw_data=True, url_override=_rest_address(url))
-        self._session.trust_env = False
-        self._retry = 0
-        self._line = Line(whole_s, adapter)
-        self._budget = budget
+        self._guard(Line(whole_s, adapter), budget)
 
 
 class GuardedData(_Guarded, StockHistoricalDataClient):
@@ -183,7 +189,4 @@ class GuardedData(_Guarded, StockHistoricalDataClient):
         adapter: BaseAdapter | None = None,
     ) -> None:
         super().__init__(keys.key_id, keys.secret, raw_data=True, url_override=_rest_address(url))
-        self._session.trust_env = False
-        self._retry = 0
-        self._line = Line(whole_s, adapter)
-        self._budget = budget
+        self._guard(Line(whole_s, adapter), budget)

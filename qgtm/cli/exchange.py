@@ -38,8 +38,7 @@ def command(
         str | None, typer.Option(help="Opening cash of a new state, in dollars.", metavar="USD")
     ] = None,
     state: Annotated[
-        Path | None,
-        typer.Option(help="Folder of orders, positions and venue time.", metavar="DIR"),
+        Path | None, typer.Option(help="Folder of orders, positions and venue time.", metavar="DIR")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the state and begin anew.")] = False,
     config: ConfigPath = None,
