@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from qgtm.core.mode import Latch, Mode, Trigger
 from qgtm.core.order import Order, OrderState, Side
+from qgtm.core.request import Credential, Outcome, Person, Proof, Request
 
 type_registry: dict[str, type["Event"]] = {}
 
@@ -421,3 +422,97 @@ class Unlatched(Event):
     latch: Latch
     reason: str
     by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverrideRevoked(Event):
+    """The soft cap's override ended before its time, by the word of either operator."""
+
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlatConfirmed(Event):
+    """The broker shows no position and no live order of ours after a halt that closes everything."""
+
+    epoch: int
+    took_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitsChanged(Event):
+    """Limits took new values, by name; `request_id` names the approval where one was looser."""
+
+    limits: Mapping[str, str]
+    reason: str
+    by: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrategyEnabled(Event):
+    """A person let a disabled strategy try again."""
+
+    strategy: str
+    reason: str
+    by: str
+
+
+# --- two persons --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorEnrolled(Event):
+    """An operator's key counts from now on; `request_id` names the approval where it replaced one."""
+
+    credential: Credential
+    by: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorRevoked(Event):
+    """An operator's key counts no more."""
+
+    credential_id: str
+    reason: str
+    by: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestMade(Event):
+    """One operator asks for what takes both."""
+
+    request: Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestOpened(Event):
+    """OpB sees the request, and this token's hash (bound to it) opens it."""
+
+    request_id: str
+    token_hash: str
+    by: Person
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestEnded(Event):
+    """A request is over; an approved one carries the proof, whole, so that anybody can verify it again."""
+
+    request_id: str
+    outcome: Outcome
+    by: str
+    reason: str
+    proof: Proof | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptRefused(Event):
+    """Somebody tried what was not his to do, or did it wrongly."""
+
+    what: str
+    by: str
+    reason: str
+    request_id: str = ""
