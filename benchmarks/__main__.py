@@ -66,8 +66,15 @@ def peers_rows(found: Found) -> list[Row]:
             f"{AIM_RATIO:.0f} times (aim)",
             ratio >= AIM_RATIO,
         ),
-        ("orders in that work", orders, "alike", True),
+        ("orders in that work", orders, "alike", is_alike(found)),
     ]
+
+
+def is_alike(found: Found) -> bool:
+    """Return whether all did the same work: orders within a twentieth, as many held, and none denied."""
+    orders, held = [r["orders"] for r in found.values()], [len(r["held"]) for r in found.values()]
+    is_near = max(orders) <= 1.05 * min(orders) and max(held) <= min(held) + 2
+    return is_near and not found["qgtm"]["denied"]
 
 
 ROWS: dict[str, Callable[..., list[Row]]] = {

@@ -21,7 +21,7 @@ CONFIG = Path(__file__).parents[1] / "qgtm_config.toml"
 SEED = 7
 CASH_USD = Decimal(250_000)
 # The daily change of a weight stays inside this band, so that a crossing and nothing else makes an order.
-ONLY_CROSSINGS = Decimal("0.02")
+ONLY_CROSSINGS = Decimal("0.015")
 
 
 @dataclass(frozen=True)
@@ -30,21 +30,22 @@ class Crossover:
 
     fast: int
     slow: int
-    strength: float = 0.25  # some 5% of equity a symbol, so that no cap binds
+    first: int  # sessions before the first view
+    strength: float = 0.04  # of equity a symbol: twenty of them meet no cap, nor does the book a soft cap
     name: str = "crossover"
     symbols: tuple[str, ...] = TRADED
     is_stateful: bool = False
 
     @property
     def warm_up(self) -> int:
-        """Return the sessions that the last row needs."""
-        return self.slow
+        """Return the sessions before the first view."""
+        return self.first
 
     def step(self, carried: object | None, bars: Bars) -> tuple[object | None, FloatArray]:
         """Return no state, and the strength or 0 for each symbol; NaN until warm."""
-        close = bars.tail(self.slow).select(self.symbols).close
-        if len(close) < self.slow:
+        if len(bars) < self.first:
             return None, np.full(len(self.symbols), np.nan)
+        close = bars.tail(self.slow).select(self.symbols).close
         is_above = close[-self.fast :].mean(axis=0) > close.mean(axis=0)
         return None, np.where(is_above, self.strength, 0.0)
 

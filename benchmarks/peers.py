@@ -23,7 +23,8 @@ from qgtm.core.universe import SYMBOLS, TRADED
 
 HERE = Path(__file__).parent
 PEERS_VENV = HERE / ".venv-peers"
-RULE = ("10", "50", "100", ",".join(TRADED))  # fast, slow, shares, symbols
+# A book's value at risk is known after 120 returns, and without it the gate lets nothing out.
+RULE = ("10", "50", "121", "100", ",".join(TRADED))  # fast, slow, first session, shares, symbols
 SESSIONS = 740
 FIRST_SESSION = date(2021, 1, 4)
 LIMIT_S = 300

@@ -1,4 +1,7 @@
-"""The crossover in backtrader. Arguments: bars' folder, fast, slow, shares, symbols traded. Prints JSON."""
+"""The crossover in backtrader. Arguments: bars' folder, fast, slow, first session, shares, symbols.
+
+Prints JSON.
+"""
 
 import json
 import sys
@@ -11,7 +14,7 @@ import backtrader as bt
 class Crossover(bt.Strategy):
     """Hold a fixed number of shares while the fast mean is above the slow one."""
 
-    params = (("fast", 10), ("slow", 50), ("shares", 100), ("traded", ()))
+    params = (("fast", 10), ("slow", 50), ("first", 121), ("shares", 100), ("traded", ()))
 
     def __init__(self) -> None:
         self.spread = {
@@ -26,6 +29,8 @@ class Crossover(bt.Strategy):
         self.fills += order.status == order.Completed
 
     def next(self) -> None:
+        if len(self) < self.p.first:
+            return
         for data, spread in self.spread.items():
             wants = spread[0] > 0
             has = self.getposition(data).size > 0
@@ -35,12 +40,12 @@ class Crossover(bt.Strategy):
                 self.sell(data, size=self.p.shares)
 
 
-def main(folder: Path, fast: int, slow: int, shares: int, traded: list[str]) -> dict[str, object]:
+def main(folder: Path, fast: int, slow: int, first: int, shares: int, traded: list[str]) -> dict[str, object]:
     """Run once over every file of the folder; the time is from reading them to the last fill."""
     began, began_cpu = time.perf_counter(), time.process_time()
     cerebro = bt.Cerebro(stdstats=False)
     cerebro.broker.setcash(10_000_000)
-    cerebro.addstrategy(Crossover, fast=fast, slow=slow, shares=shares, traded=traded)
+    cerebro.addstrategy(Crossover, fast=fast, slow=slow, first=first, shares=shares, traded=traded)
     bars = 0
     for path in sorted(folder.glob("*.csv")):
         data = bt.feeds.GenericCSVData(dataname=str(path), dtformat="%Y-%m-%d", openinterest=-1)
@@ -58,4 +63,4 @@ def main(folder: Path, fast: int, slow: int, shares: int, traded: list[str]) -> 
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), *map(int, sys.argv[2:5]), sys.argv[5].split(","))))
+    print(json.dumps(main(Path(sys.argv[1]), *map(int, sys.argv[2:6]), sys.argv[6].split(","))))

@@ -1,4 +1,4 @@
-"""The crossover in nautilus-trader. Arguments: bars' folder, fast, slow, shares, symbols traded.
+"""The crossover in nautilus-trader. Arguments: bars' folder, fast, slow, first session, shares, symbols.
 
 Prints JSON. Its market orders on daily bars fill at the bar's own close, not at the next open.
 """
@@ -26,11 +26,12 @@ VENUE = Venue("XNYS")
 
 
 class CrossoverConfig(StrategyConfig, frozen=True):
-    """Which bars, and the rule's three numbers."""
+    """Which bars, and the rule's four numbers."""
 
     bar_type: BarType
     fast: int
     slow: int
+    first: int
     shares: int
 
 
@@ -42,6 +43,7 @@ class Crossover(Strategy):
         self.fast = SimpleMovingAverage(config.fast)
         self.slow = SimpleMovingAverage(config.slow)
         self.size = Quantity.from_int(config.shares)
+        self.seen = 0
 
     def on_start(self) -> None:
         self.register_indicator_for_bars(self.config.bar_type, self.fast)
@@ -49,7 +51,8 @@ class Crossover(Strategy):
         self.subscribe_bars(self.config.bar_type)
 
     def on_bar(self, bar: Bar) -> None:
-        if not self.slow.initialized:
+        self.seen += 1
+        if self.seen < self.config.first:
             return
         instrument_id = bar.bar_type.instrument_id
         wants = self.fast.value > self.slow.value
@@ -86,10 +89,10 @@ def add_symbol(engine: BacktestEngine, path: Path, rule: dict[str, int] | None) 
     return bars
 
 
-def main(folder: Path, fast: int, slow: int, shares: int, traded: list[str]) -> dict[str, object]:
+def main(folder: Path, fast: int, slow: int, first: int, shares: int, traded: list[str]) -> dict[str, object]:
     """Run once over every file of the folder; the time is from reading them to the last fill."""
     began, began_cpu = time.perf_counter(), time.process_time()
-    rule = {"fast": fast, "slow": slow, "shares": shares}
+    rule = {"fast": fast, "slow": slow, "first": first, "shares": shares}
     engine = BacktestEngine(
         BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True), run_analysis=False)
     )
@@ -121,4 +124,4 @@ def main(folder: Path, fast: int, slow: int, shares: int, traded: list[str]) -> 
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), *map(int, sys.argv[2:5]), sys.argv[5].split(","))))
+    print(json.dumps(main(Path(sys.argv[1]), *map(int, sys.argv[2:6]), sys.argv[6].split(","))))
