@@ -11,9 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
-from qgtm.adapters.clock import SystemClock, boot_id
-from qgtm.adapters.heartbeat import Heartbeat, HeartbeatFile
-from qgtm.adapters.store import BarStore
+from qgtm.adapters.heartbeat import Heartbeat
 from qgtm.core.bar import BarSet
 from qgtm.core.errors import BootRefused, BrokerError, FeedError, QgtmError
 from qgtm.core.events import (
@@ -64,7 +62,7 @@ def boot(rig: Rig, say: Say) -> bool:
 
 
 def _verdict(rig: Rig, number: int, each: Step, say: Say) -> BootStepFinished:
-    timer, detail, is_ok = SystemClock(), "", False
+    timer, detail, is_ok = rig.machine, "", False
     began_s = timer.monotonic()
     while not is_ok and not rig.stop.is_set():
         try:
@@ -159,7 +157,7 @@ def reconcile(rig: Rig) -> None:
 
 
 def _data(rig: Rig) -> str:
-    rig.store = BarStore(rig.state_dir.bars)
+    rig.open_bars()
     last = _last_finished(rig)
     fetched = _fill_store(rig, last)
     known = rig.store.load_arrays(SYMBOLS)
@@ -209,22 +207,21 @@ def _risk(rig: Rig) -> str:
 
 
 def _heartbeat(rig: Rig) -> str:
-    rig.heartbeat = HeartbeatFile(rig.state_dir.heartbeat)
+    rig.open_heartbeat()
     beat(rig, 0, "boot")
     return f"epoch {rig.lease.epoch}"
 
 
 def beat(rig: Rig, counter: int, what: str) -> None:
     """Write the heartbeat if the loop has advanced. Raises JournalError when the disk refuses."""
-    wall = SystemClock()
     rig.heartbeat.write(
         Heartbeat(
             counter=counter,
             epoch=rig.lease.epoch,
             pid=rig.pid,
-            boot_id=boot_id(),
+            boot_id=rig.boot_id(),
             monotonic_s=rig.clock.monotonic(),
-            wall_at=wall.now(),
+            wall_at=rig.machine.now(),
             venue_at=rig.clock.now(),
             what=what,
             last_broker_at=rig.last_broker_at,

@@ -1,15 +1,9 @@
 """The boot's first two steps: what is on this machine, before anybody is asked anything."""
 
 from qgtm import __version__
-from qgtm.adapters.audit import verify
-from qgtm.adapters.chain import GENESIS
-from qgtm.adapters.clock import SystemClock, VenueClock
 from qgtm.adapters.files import made_writable
-from qgtm.adapters.inbox import Inbox, Wish
-from qgtm.adapters.journal import SqliteJournal
-from qgtm.adapters.lease import Lease
-from qgtm.adapters.manifest import load_manifest, manifest_sha, verify_prints
-from qgtm.adapters.snapshot import Snapshots, known_heads
+from qgtm.adapters.inbox import Wish
+from qgtm.adapters.manifest import manifest_sha
 from qgtm.core.errors import BootRefused
 from qgtm.core.events import AlertRaised, Booted
 from qgtm.core.universe import SYMBOLS
@@ -28,15 +22,13 @@ def configuration(rig: Rig) -> str:
     made_writable(rig.state_dir)
     rig.keys = load_keys(rig.config.path, rig.environ)
     rig.venue = venue(rig.config, rig.keys, rig.environ)
-    embedded = rig.venue == "embedded"
-    rig.clock = VenueClock(rig.state_dir.exchange / "venue.json") if embedded else SystemClock()
+    rig.open_clock()
     return f"{rig.config.path.name}, {rig.venue}, {len(rig.keys.found)} keys"
 
 
 def strategies(rig: Rig) -> str:
     """Hold prints, manifest and journal against each other, and take lease and inbox. Raises QgtmError."""
-    rig.manifest = load_manifest(PACKAGE)
-    if found := verify_prints(PACKAGE, rig.manifest):
+    if found := rig.check_prints(PACKAGE):
         raise BootRefused("\n".join(difference.sentence for difference in found))
     unknown = [name for name in rig.config.strategies.enabled if name not in BY_NAME]
     if unknown:
@@ -44,12 +36,11 @@ def strategies(rig: Rig) -> str:
             f"no strategy {unknown[0]} is printed: correct strategies.enabled; "
             f"there are {', '.join(BY_NAME)}."
         )
-    rig.journal = SqliteJournal(rig.state_dir.journal)
-    rig.snapshots = Snapshots(rig.state_dir.snapshots, manifest_sha(rig.manifest))
+    rig.open_record()
     _sound(rig)
     state = _restored(rig)
-    rig.lease = Lease(rig.state_dir.lease, least=state.epoch)
-    rig.inbox = Inbox(rig.state_dir.inbox)
+    rig.take_lease(state.epoch)
+    rig.open_inbox()
     passed_over = rig.inbox.go_on_after(state.command_id)
     rig.kernel.take_all([_passed_over(wish) for wish in passed_over], rig.clock.now())
     _deployment(rig)
@@ -59,10 +50,7 @@ def strategies(rig: Rig) -> str:
 
 def _sound(rig: Rig) -> None:
     """Refuse a journal whose chain does not hold from the newest snapshot on, or that a snapshot outlives."""
-    heads = known_heads(rig.state_dir.snapshots)
-    audit = verify(
-        rig.state_dir.journal, since=max(heads, key=lambda head: head.seq, default=GENESIS), anchors=heads
-    )
+    audit = rig.audit()
     if audit.bad is not None:
         raise BootRefused(
             f"journal row {audit.bad.seq} ({audit.bad.kind}) cannot be believed: {audit.bad.what}. "

@@ -12,16 +12,18 @@ from qgtm.adapters.alpaca_broker import AlpacaBroker
 from qgtm.adapters.alpaca_client import Keys as AlpacaKeys
 from qgtm.adapters.alpaca_feed import AlpacaFeed
 from qgtm.adapters.alpaca_stream import OrderStream
+from qgtm.adapters.audit import Audit, verify
 from qgtm.adapters.calendar import Calendar, xnys
 from qgtm.adapters.call_budget import CallBudget
-from qgtm.adapters.clock import SystemClock, VenueClock
+from qgtm.adapters.chain import GENESIS
+from qgtm.adapters.clock import SystemClock, VenueClock, boot_id
 from qgtm.adapters.files import StateDir
 from qgtm.adapters.heartbeat import HeartbeatFile
 from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.journal import SqliteJournal
 from qgtm.adapters.lease import Lease
-from qgtm.adapters.manifest import Manifest
-from qgtm.adapters.snapshot import Snapshots
+from qgtm.adapters.manifest import Difference, Manifest, load_manifest, manifest_sha, verify_prints
+from qgtm.adapters.snapshot import Snapshots, known_heads
 from qgtm.adapters.store import BarStore
 from qgtm.config import Config
 from qgtm.features.history import History
@@ -84,6 +86,52 @@ class Rig:
     stream: OrderStream = field(init=False)
     pid: int = field(default_factory=os.getpid)
     last_broker_at: datetime | None = None
+    machine: SystemClock = field(default_factory=SystemClock)  # what steps and beats are timed by
+
+    # -- what this machine keeps: a simulation keeps it in memory ----------------------------
+
+    def open_clock(self) -> None:
+        """Choose the clock: the embedded exchange keeps venue time in a file."""
+        embedded = self.venue == "embedded"
+        self.clock = VenueClock(self.state_dir.exchange / "venue.json") if embedded else SystemClock()
+
+    def check_prints(self, package: Path) -> tuple[Difference, ...]:
+        """Load the manifest that lies in `package` and return every print that differs from it."""
+        self.manifest = load_manifest(package)
+        return verify_prints(package, self.manifest)
+
+    def open_record(self) -> None:
+        """Open the journal and the snapshots beside it. Raises JournalError."""
+        self.journal = SqliteJournal(self.state_dir.journal)
+        self.snapshots = Snapshots(self.state_dir.snapshots, manifest_sha(self.manifest))
+
+    def audit(self) -> Audit:
+        """Walk the journal's chain from the newest snapshot on, and hold it against all of them."""
+        heads = known_heads(self.state_dir.snapshots)
+        newest = max(heads, key=lambda head: head.seq, default=GENESIS)
+        return verify(self.state_dir.journal, since=newest, anchors=heads)
+
+    def take_lease(self, least: int) -> None:
+        """Take the lease, with an epoch above `least`. Raises JournalLocked when a daemon has it."""
+        self.lease = Lease(self.state_dir.lease, least=least)
+
+    def open_inbox(self) -> None:
+        """Open the operators' commands. Raises JournalError."""
+        self.inbox = Inbox(self.state_dir.inbox)
+
+    def open_bars(self) -> None:
+        """Open the local copy of the bars. Raises JournalError."""
+        self.store = BarStore(self.state_dir.bars)
+
+    def open_heartbeat(self) -> None:
+        """Begin to beat."""
+        self.heartbeat = HeartbeatFile(self.state_dir.heartbeat)
+
+    def boot_id(self) -> str:
+        """Return what tells one boot of the machine from another."""
+        return boot_id()
+
+    # -- the broker ------------------------------------------------------------------------
 
     def connect(self) -> None:
         """Make the broker's sessions, one a thread; none connects before its first call."""
