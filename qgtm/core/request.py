@@ -53,9 +53,9 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What an operator proved with: the whole assertion (JSON) of a passkey, or a TOTP's time step.
+    """What an operator proved with: the whole assertion (JSON) of a passkey, or a TOTP's six digits.
 
-    It is kept whole, so that anybody can verify it again later; a TOTP's code is not.
+    It is kept whole: anybody can verify an assertion again later. The digits are worthless a minute later.
     """
 
     kind: ProofKind
