@@ -4,6 +4,8 @@ import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from operator import itemgetter, lt
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ from qgtm.features.bars import FloatArray
 COLUMNS: Final = ("date", "open", "high", "low", "close", "volume")
 CENT: Final = 0.01 + 1e-9  # files keep prices as floats: a high a rounding below the close is no lie
 _DEAREST: Final = 1e7  # dollars a share; more is an overflow that somebody wrote down
-_Row = tuple[int, list[Any]]  # where it stands in the file; the six columns
+_Row = tuple[int, Sequence[Any]]  # where it stands in the file; the six columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,9 +61,11 @@ def read_bars(path: Path, calendar: Calendar) -> BarFile:
     header, rows = _csv_rows(path) if path.suffix == ".csv" else _parquet_rows(path)
     if not rows:
         raise MarketError(f"{path} holds no bars; fill it or take it out of the folder")
-    days = [_day(path, line, row[0]) for line, row in rows]
-    values = np.array([_numbers(path, line, row) for line, row in rows], dtype=np.float64)
     lines = [line for line, _ in rows]
+    days, values = _columns_at_once(rows) or (
+        [_day(path, line, row[0]) for line, row in rows],
+        np.array([_numbers(path, line, row) for line, row in rows], dtype=np.float64),
+    )
     _check_numbers(path, lines, days, values)
     _check_days(path, lines, days, calendar)
     traded = values[:, 4] > 0
@@ -88,9 +92,9 @@ def _csv_rows(path: Path) -> tuple[list[str], list[_Row]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
             header = [name.strip().lower() for name in next(reader, [])]
-            where = _columns(path, header)
+            cells = itemgetter(*_columns(path, header))
             return header, [
-                (reader.line_num, _cells(path, reader.line_num, row, where)) for row in reader if row
+                (reader.line_num, _cells(path, reader.line_num, row, cells)) for row in reader if row
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise MarketError(f"{path} cannot be read as CSV ({error}); export it again") from error
@@ -108,9 +112,9 @@ def _columns(path: Path, header: Sequence[str]) -> list[int]:
 _NAMES: Final = ", ".join(COLUMNS)
 
 
-def _cells(path: Path, line: int, row: list[str], where: list[int]) -> list[str]:
+def _cells(path: Path, line: int, row: list[str], cells: "itemgetter[Any]") -> tuple[str, ...]:
     try:
-        return [row[index] for index in where]
+        return cells(row)
     except IndexError:
         message = f"{_at(path, line)}: the line breaks off after {len(row)} values; write the whole bar"
         raise MarketError(message) from None
@@ -130,6 +134,19 @@ def _parquet_rows(path: Path) -> tuple[list[str], list[_Row]]:
     return names, [(number, [row[i] for i in where]) for number, row in enumerate(table, start=1)]
 
 
+def _columns_at_once(rows: list[_Row]) -> tuple[list[date], FloatArray] | None:
+    """Read what is mostly there, ISO dates and numbers, by column; None where a cell wants a closer look."""
+    days, *numbers = zip(*(row for _, row in rows), strict=True)
+    try:
+        found = [_iso_day(day) for day in days]
+        return found, np.array([list(map(float, column)) for column in numbers], dtype=np.float64).T.copy()
+    except (TypeError, ValueError):
+        return None
+
+
+_iso_day = lru_cache(maxsize=8192)(date.fromisoformat)  # the files of a folder name the same days
+
+
 def _day(path: Path, line: int, cell: object) -> date:
     try:
         return date.fromisoformat(str(cell).strip().removesuffix(" 00:00:00"))
@@ -138,7 +155,7 @@ def _day(path: Path, line: int, cell: object) -> date:
         raise MarketError(message) from None
 
 
-def _numbers(path: Path, line: int, row: list[Any]) -> list[float]:
+def _numbers(path: Path, line: int, row: Sequence[Any]) -> list[float]:
     try:
         return [float(cell) for cell in row[1:]]
     except (TypeError, ValueError):
@@ -167,6 +184,10 @@ def _check_numbers(path: Path, lines: list[int], days: list[date], values: Float
 
 
 def _check_days(path: Path, lines: list[int], days: list[date], calendar: Calendar) -> None:
+    if all(map(lt, days, days[1:])) and days[0].year >= FIRST_YEAR and days[-1].year <= LAST_YEAR:
+        known = {session.day for session in calendar.sessions(days[0], days[-1])}
+        if known.issuperset(days):
+            return
     for line, before, day in zip(lines[1:], days, days[1:], strict=False):
         if day == before or (day < before and day in days[: lines.index(line)]):
             raise MarketError(
