@@ -56,10 +56,11 @@ class Halt(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Flatten(Command):
-    """Halt and close everything; either operator alone may, OpB with a proof."""
+    """Halt and close everything; either operator alone may, OpB with a proof over `flatten_challenge`."""
 
     reason: str
     by: str
+    nonce: str = ""
     proof: Proof | None = None
 
 
@@ -146,11 +147,12 @@ class Reject(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class NoteAttempt(Command):
-    """Write down what the page refused: a wrong token, a sign-in that failed too often."""
+    """Write down what the page refused: a wrong token for a request, or a sign-in."""
 
     what: str
     by: str
     reason: str
+    request_id: str = ""
 
 
 # --- the rest -----------------------------------------------------------------------------------

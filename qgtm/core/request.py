@@ -100,6 +100,11 @@ def challenge(request: Request) -> bytes:
     return sha256(canonical(request).encode("ascii")).digest()
 
 
+def flatten_challenge(reason: str, nonce: str) -> bytes:
+    """Return the 32 bytes that OpB's proof of a halt-and-flatten signs."""
+    return sha256(canonical({"act": "flatten", "nonce": nonce, "reason": reason}).encode("ascii")).digest()
+
+
 def token_hash(token: str, request: Request) -> str:
     """Return what may leave the process that made a reset token: its hash, bound to the one request."""
     typed = "".join(token.split()).replace("-", "").upper()
