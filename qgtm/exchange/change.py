@@ -8,7 +8,7 @@ from qgtm.exchange.desk import Desk
 from qgtm.exchange.draw import uniform
 from qgtm.exchange.lifecycle import emit, end, move
 from qgtm.exchange.order import REPLACEABLE, Order, OrderRequest, Refusal, TimeInForce
-from qgtm.exchange.rules import cost_usd
+from qgtm.exchange.rules import cost_usd, readmit
 from qgtm.exchange.shape import shape_refusal
 from qgtm.exchange.timing import Timing, timing_of
 
@@ -77,7 +77,7 @@ def replaced_request(order: Order, change: Replacement) -> OrderRequest:
     )
 
 
-def replace_refusal(desk: Desk, order: Order, request: OrderRequest) -> Refusal | None:
+def replace_refusal(desk: Desk, order: Order, request: OrderRequest, now: datetime) -> Refusal | None:
     """Return why an order cannot be replaced by this request, None when it can."""
     if order.status not in REPLACEABLE:
         return _closed(order, "replaced")
@@ -90,7 +90,7 @@ def replace_refusal(desk: Desk, order: Order, request: OrderRequest) -> Refusal 
         return refused
     if request.qty is not None and request.qty <= order.filled_qty:
         return Refusal(status=422, code=_VALUE, message="qty must be greater than filled_qty")
-    return _reach(desk, order, request)
+    return _reach(desk, order, request) or readmit(desk, order, request, now)
 
 
 def _reach(desk: Desk, order: Order, request: OrderRequest) -> Refusal | None:

@@ -130,7 +130,7 @@ class Exchange:
         if order is None:
             return change.unknown_order(order_id)
         request = change.replaced_request(order, wanted)
-        refused = change.replace_refusal(self.desk, order, request)
+        refused = change.replace_refusal(self.desk, order, request, self.now)
         if refused is not None:
             return refused
         new = self._replacement(order, request)

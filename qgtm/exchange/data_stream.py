@@ -54,7 +54,7 @@ def unpacked(frame: bytes | str, *, is_msgpack: bool) -> dict[str, Any] | None:
     """Return a client's message, None when it cannot be read."""
     try:
         message = msgpack.unpackb(frame) if is_msgpack and isinstance(frame, bytes) else json.loads(frame)
-    except (ValueError, msgpack.UnpackException):
+    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException):
         return None
     return message if isinstance(message, dict) else None
 
@@ -106,7 +106,10 @@ class DataSession:
         return [{"T": "success", "msg": "authenticated"}]
 
     def _subscribe(self, message: dict[str, Any], *, is_more: bool) -> Frame:
-        asked = {c: {str(s) for s in message.get(c) or ()} for c in CHANNELS}
+        lists = {c: message.get(c) or [] for c in CHANNELS}
+        if not all(isinstance(names, list) for names in lists.values()):
+            return error_frame(400)
+        asked = {c: {str(s) for s in names} for c, names in lists.items()}
         if is_more and any(len(self.wants[c] | asked[c]) > self.symbol_limit for c in ("trades", "quotes")):
             return error_frame(405)
         for channel, names in asked.items():

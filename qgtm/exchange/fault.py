@@ -73,6 +73,7 @@ def fault_from(body: dict[str, Any], number: int) -> Fault:
     if unknown:
         raise ValueError(f"unknown field {unknown[0]!r}; a fault has {', '.join(sorted(known))}")
     fault = Fault(**{"name": f"fault {number}", "stage": "", "action": "", **body})
+    _check_values(fault)
     if fault.stage not in STAGES:
         raise ValueError(f"stage is {fault.stage!r}; it must be one of {', '.join(STAGES)}")
     actions = STREAM_ACTIONS if fault.stage == "stream" else REST_ACTIONS
@@ -85,6 +86,19 @@ def fault_from(body: dict[str, Any], number: int) -> Fault:
     except re.error as error:
         raise ValueError(f"method and path must be regular expressions: {error}") from error
     return fault
+
+
+def _check_values(fault: Fault) -> None:
+    wrong = [name for name in ("name", "method", "path") if not isinstance(getattr(fault, name), str)]
+    if wrong:
+        raise ValueError(f"{wrong[0]} is {getattr(fault, wrong[0])!r}; it must be a text")
+    whole = () if fault.count is None else (("count", fault.count, 1, 10**9),)
+    for name, value, low, high in (*whole, ("status", fault.status, 200, 599)):
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
+    for name, part, most in (("probability", fault.probability, 1), ("seconds", fault.seconds, 3600)):
+        if not isinstance(part, int | float) or isinstance(part, bool) or not 0 <= part <= most:
+            raise ValueError(f"{name} is {part!r}; it must be a number from 0 to {most}")
 
 
 class FaultTable:

@@ -120,7 +120,8 @@ def _spoilt(reply: Reply, fault: Fault) -> Reply:
 
 
 def _status(reply: Reply, fault: Fault) -> Reply:
-    return replace(reply, status=fault.status, content=Response(fault.status, fault.body).content())
+    body = None if fault.status in (204, 304) else fault.body  # these two have none
+    return replace(reply, status=fault.status, content=Response(fault.status, body).content())
 
 
 def _limited(reply: Reply, fault: Fault) -> Reply:

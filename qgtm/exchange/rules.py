@@ -7,7 +7,7 @@ from decimal import Decimal
 from qgtm.exchange.account import account_view, over_guard
 from qgtm.exchange.desk import Desk
 from qgtm.exchange.market.port import Quote
-from qgtm.exchange.order import ZERO, OrderRequest, PositionIntent, Refusal
+from qgtm.exchange.order import ZERO, Order, OrderRequest, PositionIntent, Refusal
 from qgtm.exchange.shape import is_fractional, shape_refusal
 from qgtm.exchange.timing import Timing, timing_of
 
@@ -61,6 +61,28 @@ def admit(desk: Desk, request: OrderRequest, now: datetime) -> Admission | Refus
     return _power(desk, held_usd) or Admission(timing, intent, held_usd)
 
 
+def readmit(desk: Desk, order: Order, request: OrderRequest, now: datetime) -> Refusal | None:
+    """Return why the account may not have `request` in an order's place: switches, hours, price, power."""
+    quote = desk.prices.quote(order.symbol, now)
+    if quote is None:
+        return _blocked(desk)
+    open_frac = 1 - order.filled_qty / request.qty if request.qty else Decimal(1)
+    more_usd = cost_usd(request, order.position_intent, quote) * open_frac - order.held_usd
+    return (
+        _blocked(desk)
+        or _other_hours(desk, order, request, now)
+        or _sanity(desk, request, quote, now)
+        or _power(desk, max(more_usd, ZERO))
+    )
+
+
+def _other_hours(desk: Desk, order: Order, request: OrderRequest, now: datetime) -> Refusal | None:
+    if request.time_in_force == order.time_in_force:
+        return None
+    timing = timing_of(request, now, desk.prices.calendar, overnight=True)
+    return timing if isinstance(timing, Refusal) else None
+
+
 def inferred_intent(request: OrderRequest, position: Decimal) -> PositionIntent:
     """Return what an order does to the position that stands now."""
     if request.side == "buy":
@@ -91,10 +113,8 @@ def _known(desk: Desk, request: OrderRequest) -> Refusal | None:
     if request.client_order_id in desk.book.by_client_id:
         return _refuse(422, 40010001, "client_order_id must be unique")
     switches = desk.switches
-    if switches.account_blocked or switches.trading_blocked:
-        return _refuse(403, FORBIDDEN, "account is blocked from trading")
-    if switches.suspend_trade:
-        return _refuse(403, FORBIDDEN, "trading is suspended by user")
+    if (refused := _blocked(desk)) is not None:
+        return refused
     asset = desk.assets.get(request.symbol)
     if asset is None:
         return _refuse(422, _VALUE, f'asset "{request.symbol}" not found')
@@ -103,6 +123,13 @@ def _known(desk: Desk, request: OrderRequest) -> Refusal | None:
     if is_fractional(request) and not (asset.is_fractionable and switches.fractional_trading):
         return _refuse(403, FORBIDDEN, f'asset "{request.symbol}" is not fractionable')
     return None
+
+
+def _blocked(desk: Desk) -> Refusal | None:
+    switches = desk.switches
+    if switches.account_blocked or switches.trading_blocked:
+        return _refuse(403, FORBIDDEN, "account is blocked from trading")
+    return _refuse(403, FORBIDDEN, "trading is suspended by user") if switches.suspend_trade else None
 
 
 def _intent(request: OrderRequest, inferred: PositionIntent) -> Refusal | None:

@@ -95,7 +95,7 @@ class Front:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if path == "/stream":
-            await serve_trades(self.station, scope, receive, send)
+            await serve_trades(self.station, self.instant, scope, receive, send)
         elif path in ("/v2/iex", "/v2/sip", "/v1beta1/indicative"):
             await serve_data(self.station, self.instant, scope, receive, send)
         else:
@@ -107,6 +107,8 @@ async def _request(scope: Scope, receive: Receive) -> Request | None:
     body = b""
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":  # gone in the middle: what came is no request
+            return None
         body += message.get("body", b"")
         if len(body) > _MOST_BODY:
             return None
@@ -183,6 +185,7 @@ class Server(uvicorn.Server):
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,  # who the peer is decides about the control port
             ws_ping_interval=ping_s,
             ws_ping_timeout=ping_timeout_s,
             timeout_graceful_shutdown=1,

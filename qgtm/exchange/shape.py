@@ -24,6 +24,7 @@ _TIMES: dict[Kind, tuple[TimeInForce, ...]] = {
 _SIDES = ("buy", "sell")
 _INTENTS = (None, "buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close")
 _MOST = Decimal("1e12")
+_MOST_PRICE = Decimal(10_000_000)
 
 
 def shape_refusal(request: OrderRequest) -> Refusal | None:
@@ -96,14 +97,16 @@ def _price_values(request: OrderRequest) -> Refusal | None:
         if price is not None and (found := _price(name, price)) is not None:
             return found
     for name, trail in (("trail_price", request.trail_price), ("trail_percent", request.trail_percent)):
-        if trail is not None and not (trail.is_finite() and trail > 0):
-            return _form(f"{name} must be > 0")
+        if trail is not None and not (trail.is_finite() and 0 < trail <= _MOST_PRICE):
+            return _form(f"{name} must be > 0 and <= {_MOST_PRICE}")
+    if request.trail_percent is not None and request.trail_percent >= 100:
+        return _form("trail_percent must be less than 100")
     return None
 
 
 def _price(name: str, price: Decimal) -> Refusal | None:
-    if not price.is_finite() or price <= 0:
-        return _form(f"{name} must be > 0")
+    if not price.is_finite() or not 0 < price <= _MOST_PRICE:
+        return _form(f"{name} must be > 0 and <= {_MOST_PRICE}")
     if _decimals(price) > (2 if price >= 1 else 4):
         return _value(
             f"invalid {name} {price}. sub-penny increment does not fulfill minimum pricing criteria"

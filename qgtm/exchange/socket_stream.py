@@ -30,8 +30,13 @@ STEP_S: Final = 0.05
 _SOCKETS = itertools.count(1)
 
 
-async def serve_trades(station: Station, scope: Message, receive: Receive, send: Send) -> None:
-    """Serve `/stream` to one socket; a second one is refused with HTTP 429."""
+async def serve_trades(
+    station: Station, instant: Callable[[], Instant], scope: Message, receive: Receive, send: Send
+) -> None:
+    """Serve `/stream` to one socket; a second one is refused with HTTP 429.
+
+    A socket that does not say who it is has to go after a while: it would keep the account's only seat.
+    """
     number = next(_SOCKETS)
     refused = station.gate.faults.strike("stream", "WS", "trade_updates", "refuse")
     await receive()
@@ -43,19 +48,25 @@ async def serve_trades(station: Station, scope: Message, receive: Receive, send:
     station.listeners.append(listener)
     try:
         await send({"type": "websocket.accept"})
-        await _trade_talk(station, scope, receive, send, waiting)
+        await _trade_talk(station, instant, scope, receive, send, waiting)
     finally:
         station.listeners.remove(listener)
         station.seats.trade.leave(number)
 
 
 async def _trade_talk(
-    station: Station, scope: Message, receive: Receive, send: Send, waiting: list[TradeUpdate]
+    station: Station,
+    instant: Callable[[], Instant],
+    scope: Message,
+    receive: Receive,
+    send: Send,
+    waiting: list[TradeUpdate],
 ) -> None:
     faults = station.gate.faults
     bad_keys = faults.strike("stream", "WS", "trade_updates", "auth_refuse") is not None
     session = TradeSession(station.gate.keys, refuses_keys=bad_keys)
     post: Post[bytes] = Post(faults, "trade_updates")
+    since_s = instant().monotonic_s
     heard = asyncio.ensure_future(receive())
     try:
         while not post.is_dropped:
@@ -74,6 +85,8 @@ async def _trade_talk(
                 for frame in post.outgoing(frames):
                     await send({"type": "websocket.send", "bytes": frame})
                 _idle(post, scope)
+            elif session.state != "authorized" and instant().monotonic_s - since_s > AUTH_WITHIN_S:
+                break
         await send({"type": "websocket.close", "code": 1011})
     finally:
         heard.cancel()

@@ -67,9 +67,9 @@ def moment(value: str | None, name: str, *, end_of_day: bool = False) -> datetim
                 UTC
             )
         found = datetime.fromisoformat(value.replace(" ", "+"))
-    except ValueError:
+        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Malformed(f"invalid {name}: {value}") from None
-    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
 
 
 def day(value: str | None, name: str) -> date | None:

@@ -112,6 +112,8 @@ class Timetable:
         if open_qty is not None and open_qty <= 0:
             end(self.desk, new, "rejected", at)
             return
+        if new.qty is not None and open_qty is not None:
+            new.held_usd = new.held_usd * open_qty / new.qty
         new.qty = open_qty
         move(self.desk, new, "pending_new", at)
         new.look_at = at

@@ -44,13 +44,13 @@ class TradeSession:
         """Return what the server sends back to a frame of the client."""
         try:
             message = json.loads(frame)
-            action, data = message.get("action"), message.get("data") or {}
-        except (ValueError, AttributeError):
+            action, data = message.get("action"), dict(message.get("data") or {})
+            streams = [name for name in list(data.get("streams") or ()) if name == _STREAM]
+        except (ValueError, AttributeError, TypeError, RecursionError):
             return [_error("invalid message format")]
         if action in ("authenticate", "auth"):
             return [self._authenticate({**message, **data})]
         if action == "listen" and self.state in ("authorized", "listening"):
-            streams = [name for name in data.get("streams", []) if name == _STREAM]
             self.state = "listening" if streams else "authorized"
             return [{"stream": "listening", "data": {"streams": streams}}]
         return [_error("not authorized" if self.state in ("fresh", "refused") else "unknown action")]

@@ -5,10 +5,11 @@ of it, in `gate`.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -17,6 +18,8 @@ from qgtm.exchange.order import Refusal
 from qgtm.exchange.truth import Seen
 
 FORM_CODE: Final = 40010001
+_NUMBER: Final = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,4})?", re.ASCII)
+_MOST_DIGITS: Final = 18  # before or behind the point: no price, count or amount comes near
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Call:
         """Return the body as an object, numbers as Decimal. Raises `Malformed`."""
         try:
             body = json.loads(self.request.body or b"{}", parse_float=Decimal, parse_int=Decimal)
-        except ValueError as error:
+        except (ValueError, ArithmeticError, RecursionError) as error:
             raise Malformed("request body format is invalid") from error
         if not isinstance(body, dict):
             raise Malformed("request body format is invalid")
@@ -121,12 +124,11 @@ def decimal_from(value: object, name: str) -> Decimal | None:
     """Return a number that came as a JSON number or a string; None stays None. Raises `Malformed`."""
     if value is None or value == "":
         return None
-    if isinstance(value, bool):
-        raise Malformed(f"invalid {name}: {value}")
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        raise Malformed(f"invalid {name}: {value}") from None
+    written = "" if isinstance(value, bool) else str(value)
+    number = Decimal(written) if _NUMBER.fullmatch(written) else None
+    if number is None or abs(number.adjusted()) > _MOST_DIGITS:
+        raise Malformed(f"invalid {name}: {written[:40] or value}")
+    return number
 
 
 def _is_authorized(request: Request, keys: Keys | None) -> bool:
@@ -142,6 +144,7 @@ def _seen(request: Request, at: datetime) -> Seen:
     if request.method == "POST" and request.path == "/v2/orders":
         try:
             client_order_id = json.loads(request.body).get("client_order_id")
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             client_order_id = None
-    return Seen(at, request.method, request.path, client_order_id)
+    own = client_order_id if isinstance(client_order_id, str) else None
+    return Seen(at, request.method, request.path, own)

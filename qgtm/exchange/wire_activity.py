@@ -23,25 +23,31 @@ def activities(call: Call) -> Response:
     query = call.request.query
     named = call.parts[0] if call.parts else query.get("activity_types", "")
     kinds = [kind for kind in named.split(",") if kind]
+    category = query.get("category") or ""
+    if category not in ("", "trade_activity", "non_trade_activity"):
+        raise Malformed(f"invalid category: {category}")
+    if category and kinds:
+        raise Malformed("category and activity_types exclude each other")
     for kind in kinds:
         if kind not in KNOWN:
             raise Malformed(f"invalid activity type: {kind}")
-    rows = sorted(_rows(call, kinds), key=_key)
+    rows = sorted(_rows(call, kinds, category), key=_key)
     if query.get("direction", "desc") != "asc":
         rows.reverse()
     size = whole(query.get("page_size"), "page_size", 100, 100)
     return Response(200, [row for _, _, row in _after_token(rows, query.get("page_token"))[:size]])
 
 
-def _rows(call: Call, kinds: list[str]) -> list[_Row]:
+def _rows(call: Call, kinds: list[str], category: str) -> list[_Row]:
     query = call.request.query
     after = moment(query.get("after"), "after")
     until = moment(query.get("until"), "until")
     on = day(query.get("date"), "date")
     rows: list[_Row] = []
-    if not kinds or "FILL" in kinds:
+    if category != "non_trade_activity" and (not kinds or "FILL" in kinds):
         rows += [(e.executed_at, *_fill(e)) for e in call.exchange.executions()]
-    rows += [(a.at, *_other(a)) for a in call.exchange.activities() if not kinds or a.kind in kinds]
+    if category != "trade_activity":
+        rows += [(a.at, *_other(a)) for a in call.exchange.activities() if not kinds or a.kind in kinds]
     return [
         row
         for row in rows

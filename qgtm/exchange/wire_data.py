@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, cast
@@ -49,8 +50,8 @@ def _page(
     for name in names:
         if name < first or not call.exchange.desk.prices.knows(name):
             continue
-        found = list(bars_of(call.exchange.desk.prices, name, span))
-        ordered = reversed(found) if is_down else iter(found)
+        found = bars_of(call.exchange.desk.prices, name, _rest(span, name == first, since, is_down=is_down))
+        ordered = reversed(list(found)) if is_down else found
         rest = (b for b in ordered if name != first or (b.at < since if is_down else b.at > since))
         for bar in islice(rest, limit - count + 1):
             if count == limit:
@@ -58,6 +59,13 @@ def _page(
             page.setdefault(name, []).append(bar_json(bar))
             last, count = (name, bar.at), count + 1
     return page, None
+
+
+def _rest(span: BarQuery, is_first: bool, since: datetime, *, is_down: bool) -> BarQuery:
+    """Return the part of a span that the pages before have not shown of their last symbol."""
+    if not is_first:
+        return span
+    return replace(span, end=min(span.end, since)) if is_down else replace(span, start=max(span.start, since))
 
 
 def _token(name: str, at: datetime) -> str:
@@ -69,8 +77,8 @@ def _from_token(token: str | None) -> tuple[str, datetime]:
         return "", datetime.min.replace(tzinfo=UTC)
     try:
         name, _, at = base64.urlsafe_b64decode(token.encode()).decode().partition("|")
-        return name, datetime.fromisoformat(at)
-    except ValueError:
+        return name, datetime.fromisoformat(at).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Malformed(f"invalid page_token: {token}") from None
 
 

@@ -1,5 +1,6 @@
 """Orders over the wire: `/v2/orders` in all its forms."""
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ from qgtm.exchange.order import Kind, Order, OrderRequest, PositionIntent, Refus
 from qgtm.exchange.text import moment, plain, price, stamp, symbols, whole
 from qgtm.exchange.wire import Call, Malformed, Response, decimal_from, error, refused
 
+_FLAGS = {"none": False, "": False, "false": False, "true": True}
 _KINDS = ("market", "limit", "stop", "stop_limit", "trailing_stop")
 
 
@@ -72,7 +74,7 @@ def replace(call: Call) -> Response:
         limit_price=decimal_from(body.get("limit_price"), "limit_price"),
         stop_price=decimal_from(body.get("stop_price"), "stop_price"),
         trail=decimal_from(body.get("trail"), "trail"),
-        client_order_id=body.get("client_order_id"),
+        client_order_id=body.get("client_order_id") or None,
     )
     return _order(call, call.exchange.replace(call.parts[0], wanted, call.now))
 
@@ -112,31 +114,39 @@ def listed(call: Call) -> Response:
     status = query.get("status", "open")
     if status not in ("open", "closed", "all"):
         raise Malformed(f"invalid status: {status}")
-    found = [order for order in call.exchange.orders(cast(Any, status)) if _wanted(order, query)]
-    found = _between_ids(found, query)
+    wanted = _filter(query)
+    found = [order for order in call.exchange.orders(cast(Any, status)) if wanted(order)]
+    found = _between_ids(call, found)
     if query.get("direction", "desc") != "asc":
         found.reverse()
     limit = whole(query.get("limit"), "limit", 50, 500)
     return Response(200, [order_json(o, call.exchange.desk.assets) for o in found[:limit]])
 
 
-def _wanted(order: Order, query: Any) -> bool:
+def _filter(query: Mapping[str, str]) -> Callable[[Order], bool]:
     after, until = moment(query.get("after"), "after"), moment(query.get("until"), "until")
     names = symbols(query.get("symbols"))
-    return (
-        (after is None or order.submitted_at > after)
+    side, has_class = query.get("side"), query.get("asset_class") in (None, "", "us_equity", "all")
+    return lambda order: (
+        has_class
+        and (after is None or order.submitted_at > after)
         and (until is None or order.submitted_at < until)
         and (not names or order.symbol in names)
-        and query.get("side") in (None, "", order.side)
-        and query.get("asset_class") in (None, "", "us_equity", "all")
+        and side in (None, "", order.side)
     )
 
 
-def _between_ids(orders: list[Order], query: Any) -> list[Order]:
-    places = {order.id: place for place, order in enumerate(orders)}
-    before = places.get(query.get("before_order_id"), len(orders))
-    after = places.get(query.get("after_order_id"), -1)
-    return orders[after + 1 : before]
+def _between_ids(call: Call, orders: list[Order]) -> list[Order]:
+    """Keep what was taken between two orders, whatever has become of those two since."""
+    ends: dict[str, int | None] = {"before_order_id": None, "after_order_id": None}
+    for name in ends:
+        order_id = call.request.query.get(name)
+        order = call.exchange.order(order_id) if order_id else None
+        if order_id and order is None:
+            raise Malformed(f"invalid {name}: {order_id}")
+        ends[name] = None if order is None else order.seq
+    before, after = ends["before_order_id"], ends["after_order_id"]
+    return [o for o in orders if (before is None or o.seq < before) and (after is None or o.seq > after)]
 
 
 def _order(call: Call, answer: Order | Refusal) -> Response:
@@ -170,11 +180,18 @@ def _request(body: dict[str, Any]) -> OrderRequest:
         stop_price=_number(body, "stop_price"),
         trail_price=_number(body, "trail_price"),
         trail_percent=_number(body, "trail_percent"),
-        extended_hours=body.get("extended_hours") in (True, "true", "True"),
+        extended_hours=_flag(body, "extended_hours"),
         client_order_id=own or None,
         position_intent=cast(PositionIntent | None, body.get("position_intent")),
         order_class=body.get("order_class") or "",
     )
+
+
+def _flag(body: dict[str, Any], name: str) -> bool:
+    value = _FLAGS.get(str(body.get(name)).lower())
+    if value is None:
+        raise Malformed(f"{name} must be true or false")
+    return value
 
 
 def _number(body: dict[str, Any], name: str) -> Decimal | None:

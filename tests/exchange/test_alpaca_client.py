@@ -259,8 +259,13 @@ def test_activities_come_a_page_at_a_time_and_overlap_nowhere(served: Live) -> N
         token = page[-1]["id"]
     assert len(seen) == len(set(seen)) == 8
     assert served.trading.get("/account/activities/CSD")[0]["net_amount"] == "100"
-    error = refused(served.trading.get, "/account/activities/INVALID")
-    assert (error.status_code, error.code) == (422, 40010001)
+    other = served.trading.get("/account/activities", {"category": "non_trade_activity"})
+    assert [row["activity_type"] for row in other] == ["CSD"]
+    trades = served.trading.get("/account/activities", {"category": "trade_activity"})
+    assert {row["activity_type"] for row in trades} == {"FILL"}
+    for wrong in ("/account/activities/INVALID", "/account/activities?category=all"):
+        error = refused(served.trading.get, wrong)
+        assert (error.status_code, error.code) == (422, 40010001)
 
 
 def test_bars_are_merged_over_pages_and_hold_what_the_library_needs(served: Live) -> None:

@@ -11,6 +11,7 @@ from qgtm.exchange.control import Control, handle_control, is_loopback
 from qgtm.exchange.core import Exchange
 from qgtm.exchange.gate import Gate
 from qgtm.exchange.order import Order, OrderRequest
+from qgtm.exchange.state import state_hash
 from qgtm.exchange.venue import Instant, VenueTime
 from qgtm.exchange.wire import Request
 from tests.exchange.tiny import CLOSE, MINUTE, OPEN, TinyMarket
@@ -129,6 +130,26 @@ def test_hold_shows_in_the_anchor(port: Port) -> None:
         ("hold", {"ttl_s": 3}, "name"),
         ("faults", {"stage": "x"}, "stage"),
         ("state", {"habits": {"kind": 1}}, "habit"),
+        ("state", {"habits": {"cancel_s": "soon"}}, "cancel_s"),
+        ("state", {"habits": {"cancel_s": -1}}, "cancel_s"),
+        ("state", {"habits": 5}, "/control/state"),
+        ("state", {"switches": {"no_shorting": "x"}}, "no_shorting"),
+        ("state", {"switches": {"max_margin_multiplier": "NaN"}}, "max_margin_multiplier"),
+        ("state", {"deposit": "NaN"}, "deposit"),
+        ("state", {"deposit": True}, "deposit"),
+        ("state", {"state": {"cash": "much"}}, "all stays"),
+        ("state", {"state": {"lots": {"TSLA": {"qty": "1", "cost": "1"}}}}, "TSLA"),
+        ("state", {"state": {"orders": [{}]}}, "all stays"),
+        ("state", {"state": {"weather": 1}}, "weather"),
+        ("prices", {"symbol": "GLD", "factor": "NaN"}, "factor"),
+        ("prices", {"symbol": "GLD", "factor": -1}, "factor"),
+        ("prices", {"symbol": "GLD", "action": "price", "price": 0}, "price"),
+        ("prices", {"symbol": "GLD", "factor": 1, "seconds": 1e308}, "seconds"),
+        ("prices", {"symbol": "GLD", "action": "halt", "seconds": -5}, "seconds"),
+        ("prices", {"symbol": "GLD", "factor": 1, "from": "0001-01-01T00:00:00+14:00"}, "range"),
+        ("advance", {"seconds": 1e308}, "seconds"),
+        ("advance", {"to": "9999-12-31T23:59:59+00:00"}, "ten years"),
+        ("faults", {"stage": "before_apply", "action": "hang", "seconds": "x"}, "seconds"),
     ],
 )
 def test_wrong_request_is_answered_with_a_sentence(
@@ -139,9 +160,34 @@ def test_wrong_request_is_answered_with_a_sentence(
     assert word in answer["message"]
 
 
-def test_unknown_path_and_no_json_are_refused(port: Port) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"deposit": 5, "state": {"cash": "much"}},
+        {"deposit": 5, "switches": {"x": 1}},
+        {"state": {"orders": [{}], "cash": "7"}},
+    ],
+)
+def test_state_that_cannot_be_put_in_leaves_everything_as_it_was(port: Port, body: dict[str, Any]) -> None:
+    port.exchange.submit(OrderRequest(symbol="GLD", side="buy", qty=D(3)), START)
+    before = state_hash(port.exchange)
+    assert port.ask("POST", "state", **body)[0] == 422
+    assert state_hash(port.exchange) == before
+    port.do("advance", seconds=5)
+    assert port.exchange.truth.positions() == {"GLD": D(3)}
+
+
+def test_web_page_in_a_browser_of_this_machine_can_send_nothing(port: Port) -> None:
+    origin = {"origin": "http://evil.example"}
+    request = Request("POST", "/control/state", body=b'{"deposit": "-5"}', headers=origin)
+    assert handle_control(port.control, request, AT).status == 403
+    assert port.exchange.desk.ledger.cash == D(250_000)
+
+
+@pytest.mark.parametrize("body", [b"{", b"[" * 100_000])
+def test_unknown_path_and_no_json_are_refused(port: Port, body: bytes) -> None:
     assert port.ask("GET", "nothing")[0] == 404
-    bad = Request("POST", "/control/hold", body=b"{")
+    bad = Request("POST", "/control/hold", body=body)
     assert handle_control(port.control, bad, AT).status == 422
 
 

@@ -154,6 +154,15 @@ def test_fault_strikes_as_often_as_it_says_and_with_its_probability() -> None:
         ({"stage": "before_apply", "action": "explode"}, "action"),
         ({"stage": "before_apply", "action": "drop", "wher": 1}, "wher"),
         ({"stage": "before_apply", "action": "drop", "path": "("}, "regular expressions"),
+        ({"stage": "before_apply", "action": "drop", "path": 5}, "path"),
+        ({"stage": "before_apply", "action": "drop", "name": {}}, "name"),
+        ({"stage": "before_apply", "action": "drop", "count": "x"}, "count"),
+        ({"stage": "before_apply", "action": "drop", "count": 0}, "count"),
+        ({"stage": "before_apply", "action": "drop", "probability": "x"}, "probability"),
+        ({"stage": "before_apply", "action": "hang", "seconds": -5}, "seconds"),
+        ({"stage": "before_apply", "action": "hang", "seconds": float("nan")}, "seconds"),
+        ({"stage": "before_apply", "action": "status", "status": 99999}, "status"),
+        ({"stage": "before_apply", "action": "status", "status": 101}, "status"),
     ],
 )
 def test_fault_that_cannot_be_is_refused_with_a_sentence(body: dict[str, Any], word: str) -> None:

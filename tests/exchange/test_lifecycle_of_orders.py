@@ -11,7 +11,7 @@ from qgtm.exchange.change import Replacement
 from qgtm.exchange.desk import Halt
 from qgtm.exchange.order import NEXT_STATUS, TERMINAL, Order, OrderRequest, Refusal
 from qgtm.exchange.price import Shock
-from qgtm.exchange.setting import Habits
+from qgtm.exchange.setting import Habits, Switches
 
 OPEN = datetime(2024, 3, 12, 13, 30, tzinfo=UTC)
 CLOSE = datetime(2024, 3, 12, 20, 0, tzinfo=UTC)
@@ -227,6 +227,47 @@ def test_replace_is_refused_while_the_order_is_not_working(make_bench: Any, stat
     answer = bench.exchange.replace(order.id, Replacement(limit_price=D("98")), bench.now)
     assert isinstance(answer, Refusal)
     assert answer.status == 422
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "word"),
+    [
+        (Replacement(qty=D(6000)), 403, "buying power"),
+        (Replacement(limit_price=D("104")), 403, "through the market"),
+        (Replacement(time_in_force="fok", limit_price=D("1e9")), 422, "limit_price"),
+        (Replacement(time_in_force="opg"), 422, "opg"),
+    ],
+)
+def test_replacement_obeys_the_rules_of_a_new_order(
+    bench: Any, wanted: Replacement, status: int, word: str
+) -> None:
+    old = bench.ask("buy", 10, kind="limit", limit_price=D("99"))
+    bench.run(seconds=1)
+    answer = bench.exchange.replace(old.id, wanted, bench.now)
+    assert isinstance(answer, Refusal)
+    assert answer.status == status
+    assert word in answer.message
+    assert old.status == "new"
+
+
+def test_suspended_account_replaces_nothing(bench: Any) -> None:
+    old = bench.ask("buy", 10, kind="limit", limit_price=D("99"))
+    bench.run(seconds=1)
+    bench.exchange.configure(Switches(suspend_trade=True), bench.now)
+    answer = bench.exchange.replace(old.id, Replacement(qty=D(5)), bench.now)
+    assert isinstance(answer, Refusal)
+    assert answer.status == 403
+
+
+def test_replacement_of_a_part_filled_order_holds_power_for_the_open_part_only(make_bench: Any) -> None:
+    bench = make_bench(habits=Habits(partial_fill_frac=0.0, refill_s=600.0))
+    bench.market.size = 40
+    old = bench.ask("buy", 100, kind="limit", limit_price=D("101"))
+    bench.run(seconds=1)
+    assert old.filled_qty == 40
+    new = bench.exchange.replace(old.id, Replacement(limit_price=D("90")), bench.now)
+    bench.run(seconds=1)
+    assert (new.qty, new.held_usd) == (D(60), D(5400))  # 60 shares at 90, and nothing for the 40
 
 
 def test_halted_symbol_fills_nothing_until_it_resumes_and_market_orders_go_first(bench: Any) -> None:

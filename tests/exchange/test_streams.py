@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket as socket_module
 import threading
 import warnings
 from collections.abc import Iterator
@@ -280,6 +281,29 @@ def test_data_stream_without_keys_is_ended_by_a_time_limit(
         assert json.loads(socket.recv(5))[0]["code"] == 404
         with pytest.raises(ConnectionClosed):
             socket.recv(5)
+
+
+def test_trade_socket_that_does_not_say_who_it_is_loses_the_seat(
+    served: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qgtm.exchange.socket_stream.AUTH_WITHIN_S", 0.2)
+    with connect(f"{served.ws}/stream", close_timeout=1) as idle:
+        with pytest.raises(ConnectionClosed):
+            idle.recv(5)
+        with trades(served) as socket:
+            assert no_more(socket, 0.6)
+
+
+def test_request_that_broke_off_is_not_applied(served: Live) -> None:
+    body = b'{"symbol": "GLD", "side": "buy", "type": "market", "time_in_force": "day", "qty": "1"}'
+    head = "POST /v2/orders HTTP/1.1\r\nHost: x\r\nAPCA-API-KEY-ID: k\r\nAPCA-API-SECRET-KEY: s\r\n"
+    address = ("127.0.0.1", int(served.url.rpartition(":")[2]))
+    with socket_module.create_connection(address) as peer:
+        peer.sendall(f"{head}Content-Length: {len(body) + 5}\r\n\r\n".encode() + body)
+    with socket_module.create_connection(address) as peer:
+        peer.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        assert peer.recv(100).startswith(b"HTTP/1.1 200")
+    assert len(served.station.exchange.orders("all")) == 1
 
 
 def test_updates_are_stored_before_anybody_hears_of_them(served: Live) -> None:
