@@ -92,11 +92,16 @@ def _check_values(fault: Fault) -> None:
     wrong = [name for name in ("name", "method", "path") if not isinstance(getattr(fault, name), str)]
     if wrong:
         raise ValueError(f"{wrong[0]} is {getattr(fault, wrong[0])!r}; it must be a text")
-    whole = () if fault.count is None else (("count", fault.count, 1, 10**9),)
-    for name, value, low, high in (*whole, ("status", fault.status, 200, 599)):
+    whole: list[tuple[str, Any, int, int]] = [("status", fault.status, 200, 599)]
+    whole += [] if fault.count is None else [("count", fault.count, 1, 10**9)]
+    for name, value, low, high in whole:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise ValueError(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
-    for name, part, most in (("probability", fault.probability, 1), ("seconds", fault.seconds, 3600)):
+    parts: list[tuple[str, Any, int]] = [
+        ("probability", fault.probability, 1),
+        ("seconds", fault.seconds, 3600),
+    ]
+    for name, part, most in parts:
         if not isinstance(part, int | float) or isinstance(part, bool) or not 0 <= part <= most:
             raise ValueError(f"{name} is {part!r}; it must be a number from 0 to {most}")
 
