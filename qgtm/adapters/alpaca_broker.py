@@ -136,6 +136,18 @@ class AlpacaBroker:
 
         return self._read(f"the cancel of {broker_order_id}", ask, is_urgent=True)
 
+    def cancel_all(self) -> None:
+        """Ask to cancel every open order, whoever made it; raise BrokerError. Each may still fill."""
+        self._read("the cancel of all orders", self._client.cancel_orders, is_urgent=True)
+
+    def close_all(self) -> None:
+        """Ask the broker to close every position by market orders of its own; raise BrokerError.
+
+        The last rung of a flatten: those orders carry no ids of ours, and show as breaks.
+        """
+        close = self._client.close_all_positions
+        self._read("the close of all positions", lambda: close(cancel_orders=True), is_urgent=True)
+
     def cash_flows(self, after: date) -> tuple[CashMoved, ...]:
         """Return what moved cash on or after the day `after` and was no fill; raise BrokerError.
 

@@ -26,6 +26,25 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelAll:
+    """Ask the broker to cancel every open order, whoever made it, but those of `spared` ids."""
+
+    spared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAll:
+    """Ask the broker to close everything by its own orders: the last rung of a flatten."""
+
+    kill_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountCoolOff:
+    """Read the clocks, so that the cool-off is counted by the slowest of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class AskOrder:
     """Ask the broker what became of an order."""
 
@@ -62,4 +81,16 @@ class SampleAccount:
     """Fetch the account and the marks of its positions."""
 
 
-Effect = Submit | Cancel | AskOrder | PollOrders | FetchPositions | FetchBars | FetchQuotes | SampleAccount
+Effect = (
+    Submit
+    | Cancel
+    | CancelAll
+    | CloseAll
+    | CountCoolOff
+    | AskOrder
+    | PollOrders
+    | FetchPositions
+    | FetchBars
+    | FetchQuotes
+    | SampleAccount
+)

@@ -331,6 +331,13 @@ class CancelRequested(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OrderAdopted(Event):
+    """An order of the watchdog's flatten is taken into our book: it is the fund's own."""
+
+    order: Order
+
+
+@dataclass(frozen=True, kw_only=True)
 class BrokerLost(Event):
     """The broker's stream or its answers are gone."""
 
@@ -380,6 +387,7 @@ class PositionsSeen(Event):
 
     quantities: Mapping[str, Decimal]
     available: Mapping[str, Decimal]
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -405,6 +413,9 @@ class ModeChanged(Event):
     at: datetime
     drawdown_frac: Decimal | None = None
     is_new_episode: bool = False  # a soft cap that was not overridden before: the book is halved once
+    kill_epoch: int = 0  # the watchdog's count of halts, where it was the one to halt
+    lease_epoch: int = 0  # the lease that the watchdog took: older daemons are fenced
+    by: str = ""  # the person, where it took one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -441,6 +452,44 @@ class FlatConfirmed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlattenDelayed(Event):
+    """A minute after it could have been done, not all is flat: what is left, by the broker's count.
+
+    `opens_at` is the next open when the market is closed, and the orders wait for it.
+    """
+
+    epoch: int
+    left: Mapping[str, Decimal]
+    at: datetime
+    opens_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloseAllAsked(Event):
+    """The last rung: the broker was asked to close everything by orders of its own."""
+
+    epoch: int
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoolOffCounted(Event):
+    """What three clocks say during a halt: process time (seconds), the wall's, the broker's own."""
+
+    monotonic_s: float
+    wall_at: datetime
+    broker_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitsFileSeen(Event):
+    """The configuration's limits, by name, as this boot found them; `looser` are not in force."""
+
+    limits: Mapping[str, str]
+    looser: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class LimitsChanged(Event):
     """Limits took new values, by name; `request_id` names the approval where one was looser."""
 
@@ -456,6 +505,13 @@ class StrategyEnabled(Event):
 
     strategy: str
     reason: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestOrderAsked(Event):
+    """A person wants one share ordered far below the market, seen at the broker, and cancelled."""
+
     by: str
 
 
@@ -483,9 +539,10 @@ class OperatorRevoked(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RequestMade(Event):
-    """One operator asks for what takes both."""
+    """One operator asks for what takes both; `monotonic_s` is process time, by which it expires too."""
 
     request: Request
+    monotonic_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -506,6 +563,7 @@ class RequestEnded(Event):
     by: str
     reason: str
     proof: Proof | None = None
+    count: int = 0  # of the key that proved: nothing at or below it counts again
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,12 @@
 """Order ids that follow from what is wanted, so that a second try is seen as the first."""
 
 import re
-from datetime import date
+from datetime import date, datetime
+from typing import Final
+
+from qgtm.core.instant import new_york_day
+
+FLATTEN: Final = "flatten"  # the purpose in the id of an order that closes everything
 
 FORM = re.compile(
     r"qgtm-(?P<epoch>\d+)-(?P<purpose>[a-z]+)-(?P<session>\d{8})-(?P<symbol>[A-Z]+)-(?P<number>\d+)"
@@ -14,6 +19,15 @@ def client_order_id(epoch: int, purpose: str, session: date, symbol: str, number
     The epoch is the lease's (or the kill's), the number counts this symbol's orders of the session.
     """
     return f"qgtm-{epoch}-{purpose}-{session:%Y%m%d}-{symbol}-{number}"
+
+
+def flatten_id(kill_epoch: int, since: datetime, symbol: str, attempt: int) -> str:
+    """Return the id of a flatten's order: of one halt, one symbol and one attempt there is one only.
+
+    `since` is when the halt began. Daemon and watchdog form the same id, so that the broker refuses the
+    second as a duplicate of the first.
+    """
+    return client_order_id(kill_epoch, FLATTEN, new_york_day(since), symbol, attempt)
 
 
 def epoch_of(order_id: str) -> int | None:

@@ -20,6 +20,7 @@ class Trigger(StrEnum):
     HEARTBEAT_LOST = "heartbeat_lost"
     OVERRIDDEN = "overridden"
     RECOVERED = "recovered"
+    OPERATOR = "operator"  # halt and flatten, by hand
     RESET_CONFIRMED = "reset_confirmed"
     RESUMED = "resumed"
 

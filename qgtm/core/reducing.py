@@ -6,12 +6,11 @@ other live order is closing already; it carries one of our ids, and not one that
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final, Protocol
+from typing import Protocol
 
+from qgtm.core.ids import FLATTEN as FLATTEN
 from qgtm.core.ids import FORM, epoch_of
 from qgtm.core.order import ZERO, Order, Side
-
-FLATTEN: Final = "flatten"  # the purpose in the id of an order that closes everything
 
 
 class Holdings(Protocol):

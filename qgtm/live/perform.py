@@ -13,6 +13,9 @@ from qgtm.core.bar import BarSet, refuse_future
 from qgtm.core.effects import (
     AskOrder,
     Cancel,
+    CancelAll,
+    CloseAll,
+    CountCoolOff,
     Effect,
     FetchBars,
     FetchPositions,
@@ -26,6 +29,8 @@ from qgtm.core.events import (
     AccountSampled,
     BarsClosed,
     CancelRequested,
+    CloseAllAsked,
+    CoolOffCounted,
     Event,
     FeedFailed,
     FeedRecovered,
@@ -44,12 +49,15 @@ from qgtm.core.universe import SYMBOLS
 from qgtm.ports import Broker, BrokerOrder, Clock, Feed
 
 OHLCV: Final = "ohlcv"
-URGENT: Final = (Cancel, FetchPositions)
+URGENT: Final = (Cancel, CancelAll, CloseAll, FetchPositions)
 # Process seconds between two asks for the same thing; a new order is sent at once.
 PACE_S: Final[dict[type[Any], float]] = {
     AskOrder: 2.0,
     PollOrders: 2.0,
     Cancel: 2.0,
+    CancelAll: 2.0,
+    CloseAll: 30.0,
+    CountCoolOff: 5.0,
     FetchPositions: 2.0,
     FetchBars: 1.0,
     FetchQuotes: 1.0,
@@ -65,6 +73,7 @@ class World:
     feed: Feed
     clock: Clock
     is_leader: Callable[[], bool]
+    cool_off_s: Callable[[], float] | None = None  # what counts a cool-off; process time by default
 
 
 def is_urgent(effect: object) -> bool:
@@ -120,6 +129,30 @@ def _cancel(effect: Cancel, world: World) -> Sequence[Event]:
     if order.broker_order_id is None or not world.broker.cancel(order.broker_order_id):
         return ()
     return [CancelRequested(client_order_id=order.client_order_id, reason=effect.reason)]
+
+
+def _cancel_all(effect: CancelAll, world: World) -> Sequence[Event]:
+    if not effect.spared:
+        world.broker.cancel_all()
+        return ()
+    for order in world.broker.orders(is_open=True):
+        if order.client_order_id not in effect.spared:
+            world.broker.cancel(order.broker_order_id)
+    return ()
+
+
+def _close_all(effect: CloseAll, world: World) -> Sequence[Event]:
+    if not world.is_leader():
+        return ()
+    world.broker.close_all()
+    return [CloseAllAsked(epoch=effect.kill_epoch, at=world.clock.now())]
+
+
+def _count_cool_off(effect: CountCoolOff, world: World) -> Sequence[Event]:
+    count_s = world.clock.monotonic if world.cool_off_s is None else world.cool_off_s
+    return [
+        CoolOffCounted(monotonic_s=count_s(), wall_at=world.clock.now(), broker_at=world.broker.clock().now)
+    ]
 
 
 def _ask(effect: AskOrder, world: World) -> Sequence[Event]:
@@ -178,6 +211,7 @@ def _positions(effect: FetchPositions, world: World) -> Sequence[Event]:
         PositionsSeen(
             quantities={position.symbol: position.quantity for position in positions},
             available={position.symbol: position.available for position in positions},
+            at=world.clock.now(),
         )
     ]
 
@@ -220,6 +254,9 @@ def _quotes(effect: FetchQuotes, world: World) -> Sequence[Event]:
 DEEDS: Final[dict[type[Any], Callable[[Any, World], Sequence[Event]]]] = {
     Submit: _submit,
     Cancel: _cancel,
+    CancelAll: _cancel_all,
+    CloseAll: _close_all,
+    CountCoolOff: _count_cool_off,
     AskOrder: _ask,
     PollOrders: _poll,
     SampleAccount: _sample,

@@ -28,7 +28,7 @@ from qgtm.adapters.store import BarStore
 from qgtm.config import Config
 from qgtm.features.history import History
 from qgtm.keys import Endpoints, Keys, Venue, endpoints
-from qgtm.live.hands import Done, Hands, Wanted
+from qgtm.live.hands import Deed, Done, Hands, Wanted
 from qgtm.live.kernel import Kernel
 from qgtm.live.perform import World, perform
 from qgtm.live.reconciliation import ReadBooks, read_books
@@ -140,19 +140,17 @@ class Rig:
         orders, data = CallBudget(self.clock.monotonic), CallBudget(self.clock.monotonic)
         self.broker = self._broker(where, orders, is_urgent=False)
         self.feed = self._feed(where, data)
-        ordinary = World(
-            self._broker(where, orders, is_urgent=False), self._feed(where, data), self.clock, self._is_leader
-        )
-        urgent = World(
-            self._broker(where, orders, is_urgent=True), self._feed(where, data), self.clock, self._is_leader
-        )
-        self.hands = Hands(
-            ordinary=lambda wanted: done(wanted, ordinary),
-            urgent=lambda wanted: done(wanted, urgent),
-            monotonic=self.clock.monotonic,
-            wake=self.wake.set,
-        )
+        ordinary = self._world(self._broker(where, orders, is_urgent=False), self._feed(where, data))
+        urgent = self._world(self._broker(where, orders, is_urgent=True), self._feed(where, data))
+        self.hands = self._hands(lambda wanted: done(wanted, ordinary), lambda wanted: done(wanted, urgent))
         self.stream = self._order_stream(where)
+
+    def _world(self, broker: AlpacaBroker, feed: AlpacaFeed) -> World:
+        return World(broker, feed, self.clock, self._is_leader, self.cool_off_s)
+
+    def cool_off_s(self) -> float:
+        """Return what counts a cool-off: process time, or the embedded exchange's own, which may run fast."""
+        return self.clock.now().timestamp() if self.venue == "embedded" else self.clock.monotonic()
 
     def _is_leader(self) -> bool:
         return not self.stop.is_set() and self.lease.is_mine()
@@ -174,24 +172,27 @@ class Rig:
             feed=self.config.broker.feed,
         )
 
+    def _hands(self, ordinary: Deed, urgent: Deed) -> Hands:
+        return Hands(ordinary, urgent, monotonic=self.clock.monotonic, wake=self.wake.set)
+
     def _order_stream(self, where: Endpoints) -> OrderStream:
-        def connected() -> None:
-            self.is_stream_lost = ""
-            self.is_resync_due = True
-            self.wake.set()
-
-        def lost(reason: str) -> None:
-            self.is_stream_lost = reason
-            self.wake.set()
-
         return OrderStream(
             self._alpaca_keys(),
             where.trading_stream_url,
             on_hint=lambda hint: self._hinted(),
-            on_connected=connected,
+            on_connected=self._connected,
             on_dropped=lambda reason: self.wake.set(),
-            on_lost=lost,
+            on_lost=self._lost,
         )
+
+    def _connected(self) -> None:
+        self.is_stream_lost = ""
+        self.is_resync_due = True
+        self.wake.set()
+
+    def _lost(self, reason: str) -> None:
+        self.is_stream_lost = reason
+        self.wake.set()
 
     def _hinted(self) -> None:
         """Let the loop ask at once: what a stream says is a reason to look, not the truth."""

@@ -108,6 +108,14 @@ class DirectBroker:
         """Ask for a cancel; return whether it could be asked for."""
         return not isinstance(self.exchange.cancel(broker_order_id, self.times.now()), Refusal)
 
+    def cancel_all(self) -> None:
+        """Ask for the cancel of every live order."""
+        self.exchange.cancel_all(self.times.now())
+
+    def close_all(self) -> None:
+        """Close everything by the exchange's own orders."""
+        self.exchange.close_all(self.times.now(), cancel_orders=True)
+
     def cash_flows(self, after: date) -> tuple[CashMoved, ...]:
         """Return dividends, deposits and withdrawals from a day on."""
         return tuple(
