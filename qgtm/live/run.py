@@ -24,12 +24,17 @@ def run(
     rig = Rig(config, state_dir, environ)
     _stop_when_told(rig)
     try:
-        if boot(rig, say):
-            loop = Loop(rig)
-            rig.kernel.perform = lambda effect: _start(rig, loop, effect)
-            loop.run()
+        live(rig, say)
     finally:
         rig.close()
+
+
+def live(rig: Rig, say: Callable[[BootStepFinished], None]) -> None:
+    """Boot and run until `rig.stop` is set. Raises QgtmError as `run` does; the rig stays open."""
+    if boot(rig, say):
+        loop = Loop(rig)
+        rig.kernel.perform = lambda effect: _start(rig, loop, effect)
+        loop.run()
 
 
 def _stop_when_told(rig: Rig) -> None:
