@@ -39,6 +39,7 @@ PARAMS = Params(
 # cell 8 of notebooks/risk/kill_switch.ipynb
 ACTIVE, REDUCING = Mode.ACTIVE, Mode.REDUCING
 HALTED_HARD, HALTED_DEAD_MAN = Mode.HALTED_HARD, Mode.HALTED_DEAD_MAN
+HALTED: Final = (HALTED_HARD, HALTED_DEAD_MAN)
 
 NEXT: Final[dict[tuple[Mode, Trigger], Mode]] = {
     (ACTIVE, Trigger.SOFT_CAP): REDUCING,
@@ -47,6 +48,7 @@ NEXT: Final[dict[tuple[Mode, Trigger], Mode]] = {
     (ACTIVE, Trigger.RECOVERED): ACTIVE,  # ends an override whose cause has gone
     (HALTED_HARD, Trigger.RESET_CONFIRMED): ACTIVE,  # both persons, cooled off; the ramp starts at half
     (HALTED_DEAD_MAN, Trigger.RESUMED): ACTIVE,  # OpA, after a restart and a clean reconcile
+    **{(mode, Trigger.OPERATOR): HALTED_HARD for mode in Mode},  # either operator, alone
     **{(mode, Trigger.HARD_CAP): HALTED_HARD for mode in Mode},
     **{(mode, Trigger.HEARTBEAT_LOST): HALTED_DEAD_MAN for mode in Mode if mode is not HALTED_HARD},
 }
@@ -75,7 +77,8 @@ class KillSwitch:
 
     `episode` counts soft caps, so that the book is halved once in each. `override_floor_frac` is the fall
     from the peak at which an overridden soft cap acts again, None when none is overridden. `ramp_session` is
-    the last session that the ramp has counted. `since` is when the mode last changed.
+    the last session that the ramp has counted. `since` is when the mode last changed. `kill_epoch` counts
+    halts and never falls: it stands in the ids of a flatten's orders; `cause` is what halted, None otherwise.
     """
 
     mode: Mode = ACTIVE
@@ -85,15 +88,23 @@ class KillSwitch:
     override_floor_frac: Decimal | None = None
     ramp_session: date | None = None
     since: datetime | None = None
+    kill_epoch: int = 0
+    cause: Trigger | None = None
 
 
 def moved(
-    switch: KillSwitch, trigger: Trigger, now: datetime, drawdown_frac: Decimal | None = None
+    switch: KillSwitch,
+    trigger: Trigger,
+    now: datetime,
+    drawdown_frac: Decimal | None = None,
+    *,
+    kill_epoch: int = 0,
 ) -> KillSwitch:
     """Return the switch after `trigger`; the same switch when the table has no such line.
 
-    An override needs `drawdown_frac`, the fall it was made at: without it nothing moves. Whether a person may
-    pull a trigger (two persons, 24 hours, a clean reconcile) is judged before. Raises nothing.
+    An override needs `drawdown_frac`, the fall it was made at: without it nothing moves. `kill_epoch` is the
+    watchdog's count, where it began the halt: ours is never below it. Whether a person may pull a trigger
+    (two persons, 24 hours, a clean reconcile) is judged before. Raises nothing.
     """
     mode = NEXT.get((switch.mode, trigger))
     if mode is None:
@@ -103,7 +114,10 @@ def moved(
     after = replace(switch, mode=mode, override_floor_frac=None)
     if mode is switch.mode:
         return after
-    return _marked(replace(after, since=now), switch, trigger, now)
+    if mode in HALTED:
+        epoch = max(switch.kill_epoch + 1, kill_epoch)
+        return replace(after, since=now, kill_epoch=epoch, cause=trigger)
+    return _marked(replace(after, since=now, cause=None), switch, trigger, now)
 
 
 def _overridden(switch: KillSwitch, drawdown_frac: Decimal, now: datetime) -> KillSwitch:
@@ -164,12 +178,49 @@ def session_opened(switch: KillSwitch, session: date) -> KillSwitch:
     return replace(switch, ramp_step=switch.ramp_step + 1, ramp_session=session)
 
 
-def is_cooled_off(wall_s: float, broker_s: float, journal_s: float) -> bool:
-    """Return whether the slowest of three clocks (seconds since the hard cap) has counted the cool-off."""
-    return min(wall_s, broker_s, journal_s) >= PARAMS.cool_off_s
-
-
 # cell 16 of notebooks/risk/kill_switch.ipynb
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoolOff:
+    """Hold what three clocks have counted since a halt of `kill_epoch`, and where two of them stood.
+
+    `began_at` is the halt by the wall, `broker_at` the broker's clock when it was first heard after it.
+    `counted_at_s` is process time at the last count, None after a restart.
+    """
+
+    kill_epoch: int
+    began_at: datetime
+    broker_at: datetime | None = None
+    counted_at_s: float | None = None
+    wall_s: float = 0.0
+    broker_s: float = 0.0
+    journal_s: float = 0.0
+
+    @property
+    def left_s(self) -> float:
+        """Return the seconds still to go by the slowest clock, 0.0 when it has cooled off."""
+        return max(0.0, PARAMS.cool_off_s - min(self.wall_s, self.broker_s, self.journal_s))
+
+
+def counted(cool_off: CoolOff, monotonic_s: float, wall_at: datetime, broker_at: datetime) -> CoolOff:
+    """Return the cool-off after the three clocks were read: process time in seconds, and two moments."""
+    last_s = monotonic_s if cool_off.counted_at_s is None else cool_off.counted_at_s
+    first_at = cool_off.broker_at or broker_at
+    return replace(
+        cool_off,
+        broker_at=first_at,
+        counted_at_s=monotonic_s,
+        wall_s=(wall_at - cool_off.began_at).total_seconds(),
+        broker_s=(broker_at - first_at).total_seconds(),
+        journal_s=cool_off.journal_s + max(0.0, monotonic_s - last_s),
+    )
+
+
+def counted_anew(cool_off: CoolOff) -> CoolOff:
+    """Return the cool-off after a restart: process time began anew, what it had summed stays."""
+    return replace(cool_off, counted_at_s=None)
+
+
+# cell 18 of notebooks/risk/kill_switch.ipynb
 def size_frac(switch: KillSwitch) -> Decimal:
     """Return the share of its normal size that the book may grow to: the least that any part allows.
 
@@ -190,7 +241,7 @@ def may_reduce(switch: KillSwitch, *, is_flattening: bool = False) -> bool:
 
 def must_flatten(switch: KillSwitch) -> bool:
     """Return whether everything that is held must be closed."""
-    return switch.mode in (HALTED_HARD, HALTED_DEAD_MAN)
+    return switch.mode in HALTED
 
 
 def halved(positions: Mapping[str, Decimal]) -> dict[str, Decimal]:
@@ -204,6 +255,7 @@ def halved(positions: Mapping[str, Decimal]) -> dict[str, Decimal]:
 __all__ = [
     "ACTIVE",
     "FULL",
+    "HALTED",
     "HALTED_DEAD_MAN",
     "HALTED_HARD",
     "LATCH_SIZE",
@@ -213,10 +265,12 @@ __all__ = [
     "PARAMS",
     "RAMP",
     "REDUCING",
+    "CoolOff",
     "KillSwitch",
     "Params",
+    "counted",
+    "counted_anew",
     "halved",
-    "is_cooled_off",
     "latched",
     "may_grow",
     "may_reduce",

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from qgtm.core.codec import canonical, decode
 from qgtm.core.mode import Latch, Mode, Trigger
 from qgtm.risk.kill_switch import (
+    CoolOff,
     KillSwitch,
+    counted,
+    counted_anew,
     halved,
-    is_cooled_off,
     latched,
     may_grow,
     may_reduce,
@@ -33,11 +35,11 @@ LATCH_SETS = [tuple(sorted(some)) for size in range(4) for some in combinations(
 
 # The table a second time, as text, by hand: rows are modes, columns triggers; "." means that nothing happens.
 BY_HAND = """
-                 soft_cap  hard_cap     heartbeat_lost   overridden  recovered  reset_confirmed  resumed
-active           reducing  halted_hard  halted_dead_man  .           .          .                .
-reducing         .         halted_hard  halted_dead_man  active      active     .                .
-halted_hard      .         .            .                .           .          active           .
-halted_dead_man  .         halted_hard  .                .           .          .                active
+                soft_cap hard_cap    heartbeat_lost  overridden recovered operator    reset_confirmed resumed
+active          reducing halted_hard halted_dead_man .          .         halted_hard .               .
+reducing        .        halted_hard halted_dead_man active     active    halted_hard .               .
+halted_hard     .        .           .               .          .         .           active          .
+halted_dead_man .        halted_hard .               .          .         halted_hard .               active
 """
 HEADER, *ROWS = [line.split() for line in BY_HAND.strip().splitlines()]
 CELLS = [
@@ -270,13 +272,42 @@ def test_asking_again_after_a_move_settles_and_a_fall_never_makes_the_switch_ris
             assert size_frac(switch) <= size_frac(before)
 
 
+DAY_S = 24 * 3600.0
+
+
+def read(cool_off: CoolOff, journal_s: float, wall_s: float, broker_s: float) -> CoolOff:
+    return counted(cool_off, journal_s, NOON + timedelta(seconds=wall_s), NOON + timedelta(seconds=broker_s))
+
+
 def test_cool_off_is_counted_by_the_slowest_clock() -> None:
-    day = 24 * 3600.0
-    assert is_cooled_off(day, day, day)
+    begun = read(CoolOff(kill_epoch=1, began_at=NOON), 0.0, 0.0, 0.0)
+    assert read(begun, DAY_S, DAY_S, DAY_S).left_s == 0.0
     for slow in range(3):
-        clocks = [day + 5.0, day + 5.0, day + 5.0]
-        clocks[slow] = day - 1.0
-        assert not is_cooled_off(*clocks)
+        clocks = [DAY_S + 5.0, DAY_S + 5.0, DAY_S + 5.0]
+        clocks[slow] = DAY_S - 1.0
+        assert read(begun, *clocks).left_s == 1.0
+
+
+def test_cool_off_is_not_shortened_by_a_clock_put_forward_or_a_restart() -> None:
+    cool_off = read(CoolOff(kill_epoch=1, began_at=NOON), 100.0, 0.0, 0.0)
+    cool_off = read(cool_off, 160.0, DAY_S + 60, 60.0)  # the wall jumps a day
+    assert cool_off.left_s == DAY_S - 60
+    cool_off = read(counted_anew(cool_off), 7.0, 2 * DAY_S, 2 * DAY_S)  # down for two days
+    assert cool_off.left_s == DAY_S - 60
+    assert read(cool_off, 3.0, 2 * DAY_S, 2 * DAY_S).left_s == DAY_S - 60  # process time that goes back
+    assert read(cool_off, 7.0 + DAY_S, 2 * DAY_S, 2 * DAY_S).left_s == 0.0
+
+
+def test_every_halt_has_a_number_of_its_own_and_carries_its_cause() -> None:
+    first = moved(KillSwitch(), Trigger.HARD_CAP, NOON)
+    assert (first.kill_epoch, first.cause) == (1, Trigger.HARD_CAP)
+    assert moved(first, Trigger.OPERATOR, NOON) == first
+    back = moved(first, Trigger.RESET_CONFIRMED, NOON)
+    assert (back.kill_epoch, back.cause) == (1, None)
+    by_watchdog = moved(back, Trigger.HEARTBEAT_LOST, NOON, kill_epoch=7)
+    assert (by_watchdog.kill_epoch, by_watchdog.cause) == (7, Trigger.HEARTBEAT_LOST)
+    assert moved(by_watchdog, Trigger.OPERATOR, NOON).kill_epoch == 8
+    assert moved(back, Trigger.HEARTBEAT_LOST, NOON, kill_epoch=1).kill_epoch == 2
 
 
 def test_half_of_a_position_is_whole_and_never_more_than_half() -> None:
