@@ -1,10 +1,8 @@
 """Order ids that follow from what is wanted, so that a second try is seen as the first."""
 
 import re
-from datetime import date, datetime
+from datetime import date
 from typing import Final
-
-from qgtm.core.instant import new_york_day
 
 FLATTEN: Final = "flatten"  # the purpose in the id of an order that closes everything
 
@@ -21,13 +19,13 @@ def client_order_id(epoch: int, purpose: str, session: date, symbol: str, number
     return f"qgtm-{epoch}-{purpose}-{session:%Y%m%d}-{symbol}-{number}"
 
 
-def flatten_id(kill_epoch: int, since: datetime, symbol: str, attempt: int) -> str:
-    """Return the id of a flatten's order: of one halt, one symbol and one attempt there is one only.
+def flatten_id(kill_epoch: int, session: date, symbol: str, attempt: int) -> str:
+    """Return the id of a flatten's order: of one halt, session, symbol and attempt there is one only.
 
-    `since` is when the halt began. Daemon and watchdog form the same id, so that the broker refuses the
-    second as a duplicate of the first.
+    `session` is the one in which the order trades: today's, or the next when the market is closed. Daemon and
+    watchdog form the same id, so that the broker refuses the second as a duplicate of the first.
     """
-    return client_order_id(kill_epoch, FLATTEN, new_york_day(since), symbol, attempt)
+    return client_order_id(kill_epoch, FLATTEN, session, symbol, attempt)
 
 
 def epoch_of(order_id: str) -> int | None:
