@@ -38,7 +38,7 @@ def numbers_css(colours: Palette, grey_after_s: float) -> str:
     """Return the rules of the numbers: they turn pale by themselves when no new ones come."""
     return (
         f":host{{font-family:{FONTS};font-variant-numeric:tabular-nums}}"
-        f".live{{color:{colours.ink};padding:12px 16px 0}}"
+        f".live{{font-family:{FONTS};color:{colours.ink};padding:12px 16px 0}}"
         f".live{{animation:pale 1ms linear {grey_after_s:.0f}s forwards}}"
         "@keyframes pale{from,to{opacity:.4}}"
         f".live b{{font-size:22px}}.live .up{{color:{colours.up}}}.live .down{{color:{colours.down}}}"

@@ -6,7 +6,7 @@ from bokeh.models import ColumnDataSource, DataRange1d, DatetimeTickFormatter, N
 from bokeh.plotting import figure
 
 from dashboards._store import PhoneState
-from dashboards._style import Palette
+from dashboards._style import FONTS, Palette
 from qgtm.core.instant import NEW_YORK
 from qgtm.views.words import change, dollars, percent
 
@@ -67,11 +67,13 @@ def _drawing(title: str, colours: Palette, height: int) -> figure:
         min_border_left=8,
     )
     drawn.title.text_color = colours.soft
+    drawn.title.text_font = FONTS
     drawn.title.text_font_size = "14px"
     drawn.xaxis.formatter = DatetimeTickFormatter(months="%b %Y", days="%d %b", hours="%d %b %H:%M")
     drawn.xaxis.ticker.desired_num_ticks = 4
     drawn.yaxis.ticker.desired_num_ticks = 4
     drawn.axis.major_label_text_color = colours.soft
+    drawn.axis.major_label_text_font = FONTS
     drawn.axis.major_label_text_font_size = "12px"
     drawn.axis.axis_line_color = colours.rule
     drawn.axis.major_tick_line_color = colours.rule

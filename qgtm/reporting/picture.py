@@ -10,7 +10,7 @@ from typing import Any, Final
 from qgtm.views.action import Caps
 from qgtm.views.performance import performance
 from qgtm.views.week import DAYS_A_WEEK, Week
-from qgtm.views.words import percent
+from qgtm.views.words import bound, percent
 
 INK: Final = "#2b2b2b"
 GRID: Final = "#d8d5cc"
@@ -85,8 +85,8 @@ def drawdown_picture(week: Week, caps: Caps) -> Picture | None:
     bounds = _caps_in_sight(hv, caps, max(point.drawdown_frac for point in points))
     worst = percent(max(point.drawdown_frac for point in points))
     said = (
-        f"The fall from the peak at each close, at worst {worst}. At {percent(caps.soft_frac, 0)} positions "
-        f"are halved, at {percent(caps.hard_frac, 0)} everything is closed."
+        f"The fall from the peak at each close, at worst {worst}. At {bound(caps.soft_frac)} positions "
+        f"are halved, at {bound(caps.hard_frac)} everything is closed."
     )
     return Picture(_drawn(fall * bounds * _shade(hv, week), "drawdown", top=0.0, is_dated=True), said)
 

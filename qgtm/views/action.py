@@ -11,7 +11,7 @@ from qgtm.core.mode import Mode
 from qgtm.core.money import usd
 from qgtm.views.performance import performance
 from qgtm.views.week import Week
-from qgtm.views.words import count, dollars, percent
+from qgtm.views.words import bound, count, dollars, percent
 
 NEAR_CAP_FRAC: Final = Decimal("0.75")  # of the soft cap: "approaching" it
 ODD_USD: Final = Decimal(1)  # a residual or a difference past this is no rounding
@@ -99,7 +99,7 @@ def _fall(week: Week, caps: Caps) -> Iterator[Action]:
     if fall >= NEAR_CAP_FRAC * caps.soft_frac:
         yield Action(
             f"The account is {percent(fall, 1)} below its peak; positions are halved at "
-            f"{percent(caps.soft_frac, 0)}.",
+            f"{bound(caps.soft_frac)}.",
             "Decide now what you would do there, before the switch does it for you.",
         )
 

@@ -36,6 +36,11 @@ def percent(frac: Decimal | float | None, places: int = 2, *, signed: bool = Fal
     return f"{mark}{text}%"
 
 
+def bound(frac: Decimal) -> str:
+    """Return a limit as a percentage with the places it has, such as 8% or 7.5%: a limit is never rounded."""
+    return f"{(100 * frac).normalize():f}%"
+
+
 def span(seconds: float | None) -> str:
     """Return a span of time in its two largest units, such as 14d 7h or 12s."""
     if seconds is None:

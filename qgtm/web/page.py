@@ -3,7 +3,7 @@
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from html import escape
@@ -16,13 +16,14 @@ from qgtm.core.mode import Dot
 from qgtm.risk.health import PARAMS as HEALTH
 from qgtm.views.chronicle import Alert
 from qgtm.views.performance import Point
-from qgtm.views.summary import Line, Summary
-from qgtm.views.words import change, dollars, percent, span
-from qgtm.web.drawing import drawdown_bar, pictures
+from qgtm.views.summary import Daemon, Line, Summary
+from qgtm.views.words import bound, change, dollars, percent, span
+from qgtm.web.drawing import caps_said, drawdown_bar, pictures
 
 GREY_AFTER_S: Final = HEALTH.heartbeat_age_s
 REFRESH_S: Final = 30
 DAY_S: Final = 86_400
+BIG_AT_MOST: Final = 12  # characters of the account's value; a longer one is set smaller, not broken
 # What the age reads once it is past the seconds: (from this second on, the text).
 STAGES: Final = (
     *((minute * 60, f"{minute} min") for minute in (2, 3, 4, 5, 7, 10, 15, 20, 30, 45)),
@@ -61,7 +62,7 @@ def phone_page(
     """Return the whole document; `script` and `live` are addresses on this server (None: no live view)."""
     age_s = told.heartbeat_age_s
     return filled(
-        _text("phone.html"),
+        page_text("phone.html"),
         {
             "title": f"{told.dot.value.capitalize()}: QGTM",
             "css": style(),
@@ -76,14 +77,14 @@ def phone_page(
             "word": told.dot.value.capitalize(),
             "was": told.dot.value,
             "grey_s": str(GREY_AFTER_S),
-            "age": _age(age_s),
+            "age": _age(age_s, wall_at),
             "sentence": told.sentence,
             "notes": _notes(told),
             **_numbers(told),
             "bar": Html(drawdown_bar(told)),
             "details": _details(told, alerts),
             "live": Html(f' data-live="{escape(live)}"') if live else "",
-            "pictures": Html(pictures(points)),
+            "pictures": Html(pictures(points, told)),
             "wall": f"{wall_at.astimezone(NEW_YORK):%H:%M:%S}",
         },
     )
@@ -105,7 +106,7 @@ def ageing(age_s: float | None) -> Html:
     return Html(f":root{{--age:-{age_s or 0:.1f}s;--left:{left_s(age_s):.1f}s}}")
 
 
-def _age(age_s: float | None) -> Html:
+def _age(age_s: float | None, wall_at: datetime) -> Html:
     if age_s is None:
         return Html('<p class="small">No sign of life is known.</p>')
     seconds = "\n".join(f"{second} s ago" for second in range(GREY_AFTER_S))
@@ -113,7 +114,8 @@ def _age(age_s: float | None) -> Html:
     soon = f'<span class="soon"><span class="roll secs"><i>{seconds}</i></span></span>'
     late = f'<span class="late">over <span class="roll steps"><i>{stages}</i></span></span>'
     both = f'<span class="swap" aria-hidden="true">{soon}{late}</span>'
-    return Html(f'<p class="small num old">Last sign of life {both}</p>')
+    at = f"{(wall_at - timedelta(seconds=age_s)).astimezone(NEW_YORK):%H:%M:%S} New York"
+    return Html(f'<p class="small num old">Last sign of life <span class="heard">at {at}</span>{both}</p>')
 
 
 @cache
@@ -124,7 +126,7 @@ def style() -> Html:
         f"{at * 100 / DAY_S:.3f}%{{transform:translateY({-k * 100 / count:.3f}%)}}"
         for k, (at, _) in enumerate(STAGES, 1)
     ]
-    text = _text("phone.css").replace("$steps", "".join(frames)).replace("90s", f"{GREY_AFTER_S}s")
+    text = page_text("phone.css").replace("$steps", "".join(frames)).replace("90s", f"{GREY_AFTER_S}s")
     bare = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     return Html("".join(line.strip() for line in bare.splitlines()))
 
@@ -139,7 +141,8 @@ def policy(*blocks: str) -> str:
 
 
 @cache
-def _text(name: str) -> str:
+def page_text(name: str) -> str:
+    """Return one of this package's templates or style sheets."""
     return files("qgtm.web").joinpath(name).read_text("utf-8")
 
 
@@ -147,14 +150,17 @@ def _text(name: str) -> str:
 
 
 def _numbers(told: Summary) -> dict[str, str]:
-    loaded = told.strategies_loaded
+    loaded, equity = told.strategies_loaded, dollars(told.equity_usd, cents=True).capitalize()
     return {
-        "equity": dollars(told.equity_usd, cents=True).capitalize(),
+        "equity": equity,
+        "length": "long" if len(equity) > BIG_AT_MOST else "",
         "day": _day(told),
         "fall": _fall(told),
+        "caps": f"{caps_said(told).capitalize()}.",
         "positions": _known(told.positions),
         "notional": dollars(told.notional_usd).capitalize(),
         "signal": _signal(told),
+        "running": "Running for" if told.uptime_s is not None else "System",
         "uptime": span(told.uptime_s).capitalize() if told.uptime_s is not None else _not_running(told),
         "strategies": "Unknown" if loaded is None else f"{loaded} of {told.strategies_total}",
         "broker": _broker(told),
@@ -164,7 +170,7 @@ def _numbers(told: Summary) -> dict[str, str]:
 
 def _fall(told: Summary) -> str:
     text = percent(told.drawdown_frac, 1).capitalize()
-    return "At the peak" if text == "0.0%" else text
+    return text if text != "0.0%" else "Less than 0.1%" if told.drawdown_frac else "At the peak"
 
 
 def _known(number: int | None) -> str:
@@ -179,8 +185,9 @@ def _day(told: Summary) -> Html:
     pnl = told.pnl_day_usd
     if pnl is None:
         return Html("Today: unknown")
-    side, arrow = ("up", "▲") if pnl > 0 else ("down", "▼") if pnl < 0 else ("", "")
-    text = f"{arrow} {change(pnl)} ({percent(told.pnl_day_frac, signed=True)})"
+    amount = change(pnl)
+    side, arrow = {"+": ("up", "▲ "), "−": ("down", "▼ ")}.get(amount[0], ("", ""))
+    text = f"{arrow}{amount} ({percent(told.pnl_day_frac, signed=True)})"
     return Html(f'<span class="{side}">{escape(text)}</span> <span class="small">today</span>')
 
 
@@ -202,22 +209,34 @@ def _broker(told: Summary) -> str:
 def _market(told: Summary) -> str:
     if told.is_open is None or told.venue_at is None:
         return "Unknown"
-    return f"{'Open' if told.is_open else 'Closed'}, {told.venue_at.astimezone(NEW_YORK):%a %d %b %H:%M}"
+    return f"{'Open' if told.is_open else 'Closed'}, {told.venue_at.astimezone(NEW_YORK):%a %d %b, %H:%M}"
 
 
 def _notes(told: Summary) -> Html:
     notes = [note for note in (told.problem, told.next_step) if note]
     if told.speed is not None and told.speed != 1:
         notes.append(f"Practice exchange, {told.speed:g} times real time. Ages count real seconds.")
-    return Html("".join(f'<p class="note">{escape(note)}</p>' for note in notes))
+    return Html("".join(f'<p class="note">{_coded(note)}</p>' for note in notes))
+
+
+def _coded(text: str) -> str:
+    """Return text with what stands in backticks as code, whose words are not broken."""
+    parts = escape(text).split("`")
+    return "".join(_code(part) if n % 2 else part for n, part in enumerate(parts))
+
+
+def _code(command: str) -> str:
+    return f"<code>{' '.join(f'<span>{word}</span>' for word in command.split())}</code>"
 
 
 def _details(told: Summary, alerts: Sequence[Alert]) -> Html:
-    caps = f"soft cap {percent(told.soft_cap_frac, 0)}, hard cap {percent(told.hard_cap_frac, 0)}"
+    caps = f"soft cap {bound(told.soft_cap_frac)}, hard cap {bound(told.hard_cap_frac)}"
+    is_heard = told.daemon is Daemon.RUNNING or told.risk == "unknown"
+    heard = "" if is_heard else ", when last heard"
     pending = "unknown" if told.pending is None else ", ".join(told.pending) or "none"
     said = [
-        *told.lines,
-        f"Trading: {told.risk} ({caps}).",
+        *(line for line in told.lines if line != told.sentence),
+        f"Kill switch{heard}: {told.risk} ({caps}).",
         f"Signals waiting for orders: {pending}.",
         *(f"{name} is switched off: {reason}" for name, reason in told.disabled.items()),
     ]

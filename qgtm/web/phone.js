@@ -12,7 +12,9 @@
     const timer = setTimeout(() => mine.abort(), PATIENCE_MS);
     try {
       const reply = await fetch("/", { cache: "no-store", signal: mine.signal });
-      if (reply.ok) show(new DOMParser().parseFromString(await reply.text(), "text/html"));
+      // Its styles stay behind: this page's policy names its own, and would complain of each new one.
+      const text = (await reply.text()).replace(/<style>.*?<\/style>/gs, "");
+      if (reply.ok) show(new DOMParser().parseFromString(text, "text/html"));
     } catch { /* no answer: the page goes on ageing */ } finally {
       clearTimeout(timer);
       if (asking === mine) asking = null;
@@ -61,7 +63,11 @@
 
   function unveil(frame, tries) {
     const isDrawn = frame.contentWindow?.Bokeh?.documents?.some((each) => each.is_idle);
-    if (isDrawn) frame.classList.add("there");
+    if (isDrawn) {
+      frame.classList.add("there");
+      // New live numbers ask for a new page: the two never stand there with different ones.
+      frame.contentWindow.Bokeh.documents.forEach((each) => each.on_change(renew));
+    }
     else if (tries) setTimeout(() => unveil(frame, tries - 1), 250);
     else frame.remove();
   }

@@ -4,7 +4,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from qgtm.views.words import change, count, dollars, percent, span
+from qgtm.views.words import bound, change, count, dollars, percent, span
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,13 @@ def test_dollars_with_cents_keep_a_loss_of_a_cent() -> None:
 )
 def test_change_carries_its_sign_unless_it_is_nothing(amount: D | None, text: str) -> None:
     assert change(amount) == text
+
+
+@pytest.mark.parametrize(
+    ("frac", "text"), [(D("0.08"), "8%"), (D("0.0850"), "8.5%"), (D("0.1"), "10%"), (D("0.05625"), "5.625%")]
+)
+def test_bound_is_never_rounded(frac: D, text: str) -> None:
+    assert bound(frac) == text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import gzip
 import re
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal as D
 from html.parser import HTMLParser
 
@@ -11,11 +13,13 @@ from qgtm.core.events import AlertRaised, BreakFound, FeedFailed, StrategyDisabl
 from qgtm.core.mode import Dot
 from qgtm.views.chronicle import Chronicle
 from qgtm.views.performance import performance
+from qgtm.views.summary import summary
 from qgtm.web.lookout import Look
 from qgtm.web.page import ageing, left_s, phone_page, policy, style
-from tests.views.told import closed, live, opened, sample, told, traded, views
+from tests.views.told import LIMITS, closed, live, opened, outside, sample, told, traded, views
 from tests.web.seen import WALL, look_at
 
+TUESDAY = date(2026, 3, 3)
 EVIL = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"
 
 
@@ -174,8 +178,6 @@ def test_policy_allows_exactly_the_two_style_blocks_of_the_page() -> None:
 
 @pytest.mark.parametrize(("value", "x"), [("1", "0.00%"), ("0.97", "25.00%"), ("0.5", "100.00%")])
 def test_mark_on_the_bar_stands_at_the_fall_and_stays_inside(value: str, x: str) -> None:
-    from dataclasses import replace
-
     chronicle = told(live())
     assert chronicle.state.drawdown is not None
     fallen = replace(chronicle.state.drawdown, unit_value_usd=D(value))
@@ -186,6 +188,87 @@ def test_mark_on_the_bar_stands_at_the_fall_and_stays_inside(value: str, x: str)
 def test_zones_of_the_bar_meet_at_three_quarters_of_the_soft_cap_and_at_it() -> None:
     zones = re.findall(r'<rect class="(.)" x="([\d.]+)%" y="16" width="([\d.]+)%"', page(look_at(day())))
     assert zones == [("g", "0.00", "50.00"), ("y", "50.00", "16.67"), ("r", "66.67", "33.33")]
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "numbers"),
+    [
+        ("0.08", "0.12", ["0%", "6%", "8%", "12%"]),
+        ("0.075", "0.125", ["0%", "5.625%", "7.5%", "12.5%"]),
+        ("0.08", "0.085", ["0%", "6%", "8.5%"]),  # the soft cap's would run into the hard cap's
+    ],
+)
+def test_numbers_on_the_bar_are_exact_and_never_run_into_each_other(
+    soft: str, hard: str, numbers: list[str]
+) -> None:
+    chronicle = told(live())
+    limits = replace(LIMITS, soft_cap_frac=D(soft), hard_cap_frac=D(hard))
+    look = Look(summary(chronicle, outside(2.0), limits), chronicle, 5000.0, WALL)
+    bar = re.search(r'<svg class="bar".*?</svg>', page(look))
+    assert bar is not None
+    assert re.findall(r"<text[^>]*>(.*?)</text>", bar.group()) == numbers
+
+
+def test_page_names_both_caps_under_the_bar() -> None:
+    assert "Half size at 8%, all closed at 12%." in Text(page(look_at(day()))).text
+
+
+@pytest.mark.parametrize(
+    ("unit", "said"), [("1", "At the peak"), ("0.9997", "Less than 0.1%"), ("0.97", "3.0%")]
+)
+def test_fall_too_small_to_print_is_not_called_the_peak(unit: str, said: str) -> None:
+    chronicle = told(live())
+    assert chronicle.state.drawdown is not None
+    fallen = replace(chronicle.state.drawdown, unit_value_usd=D(unit))
+    chronicle.state = replace(chronicle.state, drawdown=fallen)
+    assert f"Below the peak {said} " in Text(page(look_at(chronicle))).text
+
+
+def test_pictures_of_an_open_market_go_up_to_what_the_page_says_now() -> None:
+    fallen = sample("98000", "100000", GLD="160")
+    chronicle = told(live(), traded("GLD", 100, "180"), closed(GLD=180.0), opened(TUESDAY), fallen)
+    text = Text(page(look_at(chronicle))).text
+    assert "Account value $98,000.00" in text
+    assert "Lowest $98,000, highest $100,000" in text
+    assert "Account, 02 Mar 2026 to now" in text
+
+
+def test_pictures_of_a_closed_market_end_at_the_last_close() -> None:
+    chronicle = told(live(), closed(GLD=180.0), closed(TUESDAY, GLD=180.0))
+    assert "Account, 02 Mar to 03 Mar 2026" in Text(page(look_at(chronicle))).text
+
+
+def test_page_of_a_silent_system_says_from_when_its_words_are() -> None:
+    text = Text(page(look_at(day(), age_s=400.0))).text
+    assert "Kill switch, when last heard: all clear" in text
+    assert "System No sign of life for over 90 s" in text
+    assert "Kill switch: all clear" in Text(page(look_at(day()))).text
+
+
+def test_details_do_not_repeat_the_sentence_under_the_dot() -> None:
+    look = look_at(told(live(), FeedFailed(feed="ohlcv", reason="")))
+    assert Text(page(look)).text.count(look.summary.sentence) == 1
+
+
+def test_age_is_also_a_time_that_can_be_read_out() -> None:
+    assert '<span class="heard">at 14:30:03 New York</span>' in page(look_at(day()))
+
+
+def test_command_in_a_note_is_set_as_code() -> None:
+    document = page(look_at(Chronicle(), age_s=None))
+    assert "<code><span>qgtm</span> <span>up</span></code>" in document
+
+
+def test_change_of_some_cents_points_nowhere() -> None:
+    text = Text(page(look_at(told(live(), sample("99999.60", "100000"))))).text
+    assert "$99,999.60 $0 (0.00%) today" in text
+
+
+@pytest.mark.parametrize(("equity", "name"), [("999999.99", "big"), ("1000000.00", "big long")])
+def test_account_too_long_for_one_line_is_set_smaller(equity: str, name: str) -> None:
+    look = look_at(told(live()))
+    long = replace(look, summary=replace(look.summary, equity_usd=D(equity)))
+    assert re.search(rf'<p class="{name} ?">\$', page(long))
 
 
 def test_practice_says_how_fast_its_time_runs() -> None:
