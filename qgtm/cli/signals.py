@@ -11,10 +11,11 @@ from qgtm.core.instant import NEW_YORK, text_from_instant
 from qgtm.risk.limits import Limits
 from qgtm.views.chronicle import Chronicle
 from qgtm.views.signals import pending
-from qgtm.views.words import dollars, percent
+from qgtm.views.words import change, percent
 from qgtm.web.lookout import Lookout
 
 Waiting = Annotated[bool, typer.Option("--pending", help="Only what is wanted and not reached yet.")]
+NUMBERS = ("strength", "earned", "wanted", "held")
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 
@@ -78,7 +79,7 @@ def active_table(chronicle: Chronicle) -> Table:
             f"{signal.direction} {signal.symbol}",
             f"{signal.strength:.2f}",
             f"{signal.opened_at.astimezone(NEW_YORK):%Y-%m-%d}",
-            dollars(book.live_usd(signal, ledger)),
+            change(book.live_usd(signal, ledger)),
         )
         for signal in sorted(book.open.values(), key=lambda each: (each.strategy, each.symbol))
     ]
@@ -108,7 +109,10 @@ def _print(table: Table) -> None:
     if not rows:
         say(f"No {'signal waits for orders' if titles[0] == 'pending' else 'strategy takes a side'} now.")
         return
-    drawn = Drawn(*titles, box=None, pad_edge=False, header_style="bold")
+    drawn = Drawn(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        is_number = title in NUMBERS
+        drawn.add_column(title, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
     for row in rows:
         drawn.add_row(*map(escape, row))
     Console(highlight=False).print(drawn)

@@ -7,8 +7,8 @@ import typer
 from qgtm.cli.options import AsJson, ConfigPath, configured, say_json
 from qgtm.core.instant import NEW_YORK
 from qgtm.core.mode import Dot
-from qgtm.views.summary import Line, Summary, status_fields
-from qgtm.views.words import change, dollars, percent, span
+from qgtm.views.summary import Daemon, Line, Summary, status_fields
+from qgtm.views.words import bound, change, dollars, percent, span
 from qgtm.web.lookout import Look, Lookout
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COLOUR = {Dot.GREEN: "green", Dot.YELLOW: "yellow", Dot.ORANGE: "dark_orange", Dot.RED: "bold red"}
 Short = Annotated[bool, typer.Option("--summary", help="The box alone, without what colours the dot.")]
+WITH_SOURCES = 76  # columns; a narrower terminal shows the values alone
 Row = tuple[str, str, str]
 
 
@@ -36,13 +37,13 @@ def _print(look: Look, *, is_short: bool) -> None:
     from rich.markup import escape
 
     told, console = look.summary, Console(highlight=False)
-    console.print(_box(look))
+    console.print(_box(look, console.width))
     more = () if is_short else told.lines[1:]
     for line in (*more, *(each for each in (told.problem, told.next_step) if each)):
         console.print(f"• {escape(line)}")
 
 
-def _box(look: Look) -> "Panel":
+def _box(look: Look, width: int) -> "Panel":
     from rich import box
     from rich.console import Group
     from rich.markup import escape
@@ -51,10 +52,12 @@ def _box(look: Look) -> "Panel":
 
     told = look.summary
     grid = Table.grid(padding=(0, 2), expand=True)
-    for style, ratio in (("bold", 2), ("", 7), ("dim", 3)):
-        grid.add_column(style=style, ratio=ratio, overflow="fold")
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(ratio=7, overflow="fold")
+    if width >= WITH_SOURCES:
+        grid.add_column(style="dim", no_wrap=True)
     for label, value, source in rows(told):
-        grid.add_row(label, escape(value), source)
+        grid.add_row(label, escape(value), *((source,) if width >= WITH_SOURCES else ()))
     colour = COLOUR[told.dot]
     dot = f"[{colour}]●  {told.dot.value.upper()}[/]  {escape(told.sentence)}"
     title = f" QGTM STATUS, {look.wall_at.astimezone(NEW_YORK):%Y-%m-%d %H:%M} New York "
@@ -73,7 +76,7 @@ def rows(told: Summary) -> tuple[Row, ...]:
         ("P&L (1d)", _pnl(told), "since last close"),
         ("Drawdown", _drawdown(told), "confirmed samples"),
         ("Signals", _signals(told), "targets"),
-        ("Risk", told.risk.upper() if told.risk == "all clear" else told.risk, "kill switch"),
+        ("Risk", _risk(told), "kill switch"),
         ("Market", _market(told), "venue time"),
     )
 
@@ -120,7 +123,7 @@ def _pnl(told: Summary) -> str:
 def _drawdown(told: Summary) -> str:
     if told.drawdown_frac is None:
         return "unknown: not measured yet"
-    caps = f"soft cap {percent(told.soft_cap_frac, 0)}, hard cap {percent(told.hard_cap_frac, 0)}"
+    caps = f"caps {bound(told.soft_cap_frac)} and {bound(told.hard_cap_frac)}"
     return f"{percent(told.drawdown_frac, 1)} below the peak ({caps})"
 
 
@@ -129,6 +132,12 @@ def _signals(told: Summary) -> str:
         return "unknown: no boot in the journal"
     names = f" ({', '.join(told.pending)})" if told.pending else ""
     return f"{len(told.pending)} pending{names}"
+
+
+def _risk(told: Summary) -> str:
+    said = told.risk.upper() if told.risk == "all clear" else told.risk
+    is_heard = told.daemon is Daemon.RUNNING or told.risk == "unknown"
+    return said if is_heard else f"{said} (when last heard)"
 
 
 def _market(told: Summary) -> str:

@@ -62,7 +62,9 @@ def _print(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    drawn = Table("strategy", "category", "state", "loaded", "feeds", "last signal (UTC)", box=None)
+    drawn = Table(box=None, pad_edge=False)
+    for title in ("strategy", "category", "state", "loaded", "feeds", "last signal (UTC)"):
+        drawn.add_column(title, overflow="fold")
     words = {None: "unknown", True: "yes", False: "no"}
     for row in rows:
         last = row["last_signal_at"]

@@ -22,7 +22,7 @@ STATUS = (
 ).split()
 
 
-def qgtm(repo: Path, state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def qgtm(repo: Path, state: Path, *arguments: str, columns: int = 100) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
             sys.executable,
@@ -33,7 +33,7 @@ def qgtm(repo: Path, state: Path, *arguments: str) -> subprocess.CompletedProces
             str(repo / "qgtm_config.toml"),
         ],
         cwd=repo,
-        env={"QGTM_STATE_DIR": str(state), "PATH": "/usr/bin:/bin", "COLUMNS": "100"},
+        env={"QGTM_STATE_DIR": str(state), "PATH": "/usr/bin:/bin", "COLUMNS": str(columns)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -65,6 +65,13 @@ def test_status_answers_exactly_the_agreed_keys(repo: Path, fund: Path) -> None:
     status = answer(repo, fund, "status")
     assert list(status) == STATUS
     assert (status["dot"], status["daemon"], status["positions"]) == ("orange", "running", 7)
+
+
+def test_status_at_a_narrow_terminal_breaks_no_label_and_drops_the_sources(repo: Path, fund: Path) -> None:
+    done = qgtm(repo, fund, "status", "--summary", columns=60)
+    assert max(map(len, done.stdout.splitlines())) == 60
+    assert "║ Strategies  4/4 loaded" in done.stdout
+    assert "kill switch" not in done.stdout
 
 
 def test_status_box_shows_every_line_with_a_source(repo: Path, fund: Path) -> None:
