@@ -1,0 +1,236 @@
+"""The daemon's equipment in a world: its own code from the boot to the pacing, on a virtual machine."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any, Final, Protocol
+
+from requests.adapters import BaseAdapter
+
+from qgtm.adapters.alpaca_broker import AlpacaBroker
+from qgtm.adapters.alpaca_feed import AlpacaFeed
+from qgtm.adapters.audit import Audit
+from qgtm.adapters.call_budget import CallBudget
+from qgtm.adapters.chain import GENESIS, BadRow, walk
+from qgtm.adapters.files import StateDir
+from qgtm.adapters.manifest import Difference, Manifest, load_manifest, manifest_sha
+from qgtm.config import Config
+from qgtm.core.order import Order
+from qgtm.core.outcome import Outcome
+from qgtm.exchange.core import Exchange
+from qgtm.keys import Endpoints
+from qgtm.live.hands import Deed, Hands
+from qgtm.live.rig import PACKAGE, Rig
+from qgtm.ports import Head
+from qgtm.simulation.broker import WeatheredBroker, WeatheredFeed
+from qgtm.simulation.disk import (
+    Disk,
+    MemoryBars,
+    MemoryBeat,
+    MemoryInbox,
+    MemoryLease,
+    MemoryRecord,
+    MemorySnapshots,
+)
+from qgtm.simulation.process import Life, VirtualStream, hands_of
+from qgtm.simulation.tape import Tape
+from qgtm.simulation.timeline import Bell, Spell, Timeline
+from qgtm.simulation.weather import Weather
+
+BOOT_ID: Final = "virtual"
+
+
+class Ground(Protocol):
+    """What a world gives a process to stand on."""
+
+    line: Timeline
+    weather: Weather
+    chance: Random
+    disk: Disk
+    exchange: Exchange
+    tape: Tape
+    config: Config
+    state_dir: StateDir
+    adapter: BaseAdapter | None  # the real client's way into the exchange, None for none
+    is_tampered: bool
+
+    def effect(self, what: str, life: Life) -> None:
+        """Count an effect that a process is about to have, or has just had: a crash may fall there."""
+        ...
+
+    def request(
+        self, stage: str, method: str, order: Order | None, outcome: Outcome | None, life: Life
+    ) -> None:
+        """Note that a request left a process, or reached the exchange."""
+        ...
+
+    def rest(self, seconds: float, is_enough: Callable[[], bool], life: Life) -> None:
+        """Let time pass for a process that waits."""
+        ...
+
+
+@cache
+def the_manifest() -> Manifest:
+    """Return the manifest of the prints, read once."""
+    return load_manifest(PACKAGE)
+
+
+class Reader:
+    """A process's own way to the broker: what a call does to time and trace."""
+
+    def __init__(self, ground: Ground, life: Life) -> None:
+        self.weather = ground.weather
+        self.chance = ground.chance
+        self._ground = ground
+        self._life = life
+
+    def spend(self, seconds: float) -> None:
+        """Let a call take so long: short ones let the world go on, long ones let the answer come late."""
+        life, line = self._life, self._ground.line
+        if seconds > 0.5 and life.is_calling:
+            life.spent_s += seconds
+            return
+        line.advance(seconds)
+        while life.is_alive and life.paused_until_s > line.process_s:
+            line.advance(life.paused_until_s - line.process_s)
+
+    def sent(self, method: str, order: Order | None = None) -> None:
+        """Note that a request leaves."""
+        self._ground.request("send", method, order, None, self._life)
+
+    def reached(self, method: str, order: Order | None = None, outcome: Outcome | None = None) -> None:
+        """Note what a request did."""
+        self._ground.request("apply", method, order, outcome, self._life)
+
+
+@dataclass
+class VirtualRig(Rig):
+    """A rig on the ground of a world, for one life."""
+
+    ground: Any = field(kw_only=True)
+    life: Life = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        ground: Ground = self.ground
+        whenever: Any = lambda seconds, is_enough: ground.rest(seconds, is_enough, self.life)  # noqa: E731
+        self.stop, self.wake = _any(Bell(whenever)), _any(Bell(whenever))
+        self.machine = _any(Spell(ground.line))
+        self.pid = self.life.number
+
+    def _effect(self, what: str) -> None:
+        self.ground.effect(what, self.life)
+
+    def open_clock(self) -> None:
+        """Take the machine's clock, with the error that a fault gives it."""
+        self.clock = _any(self.machine)
+
+    def check_prints(self, package: Path) -> tuple[Difference, ...]:
+        """Return a difference where somebody tampered with a print."""
+        self.manifest = the_manifest()
+        if self.ground.is_tampered:
+            return (Difference("edited", "strategies/tsmom", "tsmom was printed as aa and is bb on disk."),)
+        return ()
+
+    def open_record(self) -> None:
+        """Open the record on the machine's disk."""
+        disk: Disk = self.ground.disk
+        self.journal = _any(MemoryRecord(disk, self._effect))
+        self.snapshots = _any(MemorySnapshots(disk, manifest_sha(self.manifest), self._effect))
+
+    def audit(self) -> Audit:
+        """Walk the chain from the newest snapshot on."""
+        disk: Disk = self.ground.disk
+        since: Head = disk.snapshots[-1][0] if disk.snapshots else GENESIS
+        for row, problem in walk(disk.rows[since.seq :], since):
+            if problem:
+                return Audit(0, since, BadRow(row.seq, row.kind, problem))
+        return Audit(len(disk.rows) - since.seq, disk.head, None)
+
+    def take_lease(self, least: int) -> None:
+        """Take the lease, where no other living process has it."""
+        self._effect("lease")
+        self.lease = _any(MemoryLease(self.ground.disk, self.life, least))
+        self._effect("leased")
+
+    def open_inbox(self) -> None:
+        """Open the inbox."""
+        self.inbox = _any(MemoryInbox(self.ground.disk))
+
+    def open_bars(self) -> None:
+        """Open the store."""
+        self.store = _any(MemoryBars(self.ground.disk))
+
+    def open_heartbeat(self) -> None:
+        """Begin to beat."""
+        self.heartbeat = _any(MemoryBeat(self.ground.disk, self._effect))
+
+    def boot_id(self) -> str:
+        """Return the one boot of the virtual machine."""
+        return BOOT_ID
+
+    def cool_off_s(self) -> float:
+        """Return venue seconds: venue time may run fast here, and a clock that is wrong does not count."""
+        ground: Ground = self.ground
+        return ground.line.venue_at.timestamp()
+
+    def _broker(self, where: Endpoints, budget: CallBudget, *, is_urgent: bool) -> AlpacaBroker:
+        ground: Ground = self.ground
+        if ground.adapter is not None:
+            adapter = ground.adapter
+            return AlpacaBroker(
+                self._alpaca_keys(), where.trading_url, budget, is_urgent=is_urgent, adapter=adapter
+            )
+        times = Spell(ground.line)
+        wire = Reader(ground, self.life)
+        made: AlpacaBroker = _any(WeatheredBroker(ground.exchange, times, wire, budget, is_urgent=is_urgent))
+        return made
+
+    def _feed(self, where: Endpoints, budget: CallBudget) -> AlpacaFeed:
+        ground: Ground = self.ground
+        made: AlpacaFeed = _any(WeatheredFeed(ground.tape, self.clock, Reader(ground, self.life)))
+        return made
+
+    def _hands(self, ordinary: Deed, urgent: Deed) -> Hands:
+        ground: Ground = self.ground
+        return hands_of(ground.line, self.life, ordinary, urgent, self.wake.set, lambda effect: None)
+
+    def _order_stream(self, where: Endpoints) -> Any:
+        ground: Ground = self.ground
+        return VirtualStream(ground.line, self.life, ground.weather, ground.chance, self)
+
+    def connected(self) -> None:
+        """Hear that the stream listens."""
+        self._connected()
+
+    def dropped(self) -> None:
+        """Hear that the stream broke."""
+        self.wake.set()
+
+    def lost(self, reason: str) -> None:
+        """Hear that three tries failed."""
+        self._lost(reason)
+
+    def hinted(self) -> None:
+        """Hear that something happened to an order."""
+        self._hinted()
+
+    def vanish(self) -> None:
+        """Die: nothing is cleaned up, and only the operating system lets go of the lock."""
+        self.life.is_alive = False
+        disk: Disk = self.ground.disk
+        if disk.lease_lock is self.life:
+            disk.lease_lock = None
+
+
+def _any(stand_in: object) -> Any:
+    """Return a stand-in as what it stands for: the rig names the real classes."""
+    return stand_in
+
+
+def rig_on(ground: Any, life: Life, environ: Mapping[str, str]) -> VirtualRig:
+    """Return a rig for one life."""
+    config = ground.config
+    daemon = replace(config.daemon, snapshot_every_s=600)
+    return VirtualRig(replace(config, daemon=daemon), ground.state_dir, environ, ground=ground, life=life)
