@@ -37,6 +37,9 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "deploy": "put the present prints to work",
         "ack": "accept a break, or clear what stops trading, with a reason",
         "halt": "stop new orders; either operator may",
+        "operators": "enroll, list and revoke the two operators' keys",
+        "backup": "copy the fund's record while it runs",
+        "restore": "check a backup, or put it back",
     },
     "Processes that `qgtm up` starts for you": {
         "exchange": "serve the paper exchange, which speaks Alpaca's protocol",

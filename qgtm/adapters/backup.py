@@ -1,0 +1,252 @@
+"""Copies of the fund's record: taken while it runs, checked row by row, and put back without losing a halt.
+
+A backup is a folder: the databases as SQLite's own online copy gives them, and `backup.json`, which says
+what state they fold to. One that is half made has no `backup.json` and does not count.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from qgtm.adapters.audit import verify
+from qgtm.adapters.database import explained_by_sqlite
+from qgtm.adapters.files import StateDir, explained, sync_folder, write_atomic
+from qgtm.adapters.inbox import Inbox
+from qgtm.adapters.journal import JournalReader
+from qgtm.adapters.lock import FileLock
+from qgtm.core.codec import canonical
+from qgtm.core.commands import Flatten, Halt
+from qgtm.core.errors import EventError, JournalCorrupt, JournalError
+from qgtm.core.events import CommandTaken
+from qgtm.core.instant import instant_from_text, text_from_instant
+from qgtm.engine.state import State, changed, folded
+from qgtm.ports import Head
+from qgtm.risk.kill_switch import must_flatten
+
+SHEET: Final = "backup.json"
+COPIED: Final = ("journal.db", "inbox.db", "bars.db")  # who was signed in then is nobody's business now
+DAILY: Final = 30
+MONTHLY: Final = 12
+PAGES: Final = 2000  # copied at a time, so that a writer waits for milliseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """What a backup holds: the journal's head, the hash of the state that it folds to, and each file's."""
+
+    made_at: datetime
+    seq: int
+    head: str
+    state_sha: str
+    mode: str
+    latches: tuple[str, ...]
+    files: dict[str, str]
+
+
+def backups(folder: Path) -> tuple[Path, ...]:
+    """Return the backups that count, oldest first."""
+    return tuple(sorted(path.parent for path in folder.glob(f"*/{SHEET}")))
+
+
+def make_backup(state: StateDir, folder: Path, at: datetime) -> Path:
+    """Copy what `state` holds into a new folder below `folder`, and let go of those past their time.
+
+    Kept are the last of each of 30 days and of each of 12 months. Raises JournalError with the next step,
+    JournalCorrupt when what was copied does not hold.
+    """
+    path = folder / f"{at:%Y-%m-%dT%H%M%S}Z"
+    if path.exists():
+        raise JournalError(f"{path} is there already: wait a second, then make another backup.")
+    with explained(path, JournalError):
+        path.mkdir(parents=True, mode=0o700)
+        try:
+            _fill(state, path, at)
+        except (OSError, JournalError):
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+        sync_folder(folder)
+        for old in past_their_time(backups(folder)):
+            shutil.rmtree(old)
+    return path
+
+
+def _fill(state: StateDir, path: Path, at: datetime) -> None:
+    for name in COPIED:
+        if (state.root / name).exists():
+            _copy(state.root / name, path / name)
+    sheet = (json.dumps(_written(_sheet(path, at)), indent=2) + "\n").encode()
+    write_atomic(path / SHEET, sheet)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with explained_by_sqlite(source):
+        reader = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+        writer = apsw.Connection(str(target))
+        try:
+            with writer.backup("main", reader, "main") as work:
+                while not work.done:
+                    work.step(PAGES)
+            writer.pragma("journal_mode", "delete")  # one file, which a copy of it is whole with
+        finally:
+            writer.close()
+            reader.close()
+
+
+def _sheet(path: Path, at: datetime) -> Backup:
+    head, state = _folded(path / "journal.db")
+    return Backup(
+        made_at=at,
+        seq=head.seq,
+        head=head.hash,
+        state_sha=state_sha(state),
+        mode=state.switch.mode.value,
+        latches=tuple(latch.value for latch in state.switch.latches),
+        files={name: _file_sha(path / name) for name in COPIED if (path / name).exists()},
+    )
+
+
+def _folded(journal: Path) -> tuple[Head, State]:
+    audit = verify(journal)
+    if audit.bad is not None:
+        raise JournalCorrupt(
+            f"{journal}: row {audit.bad.seq} ({audit.bad.kind}) cannot be believed: {audit.bad.what}. "
+            "Take another backup."
+        )
+    with JournalReader(journal) as reader:
+        return audit.head, folded(entry.event for entry in reader.read())
+
+
+def state_sha(state: State) -> str:
+    """Return the sha256 in hex of a state."""
+    return sha256(canonical(state).encode("ascii")).hexdigest()
+
+
+def _file_sha(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+# --- which are kept -----------------------------------------------------------------------------
+
+
+def past_their_time(found: Sequence[Path]) -> tuple[Path, ...]:
+    """Return those of `found` (by name, oldest first) that are not the last of a day or month still kept."""
+    kept = {*_last_of_each(found, "%Y-%m-%d", DAILY), *_last_of_each(found, "%Y-%m", MONTHLY)}
+    return tuple(path for path in found if path not in kept)
+
+
+def _last_of_each(found: Sequence[Path], form: str, number: int) -> Iterator[Path]:
+    last = {_made_at(path).strftime(form): path for path in found}
+    yield from [last[key] for key in sorted(last)][-number:]
+
+
+def _made_at(path: Path) -> datetime:
+    return datetime.strptime(path.name, "%Y-%m-%dT%H%M%S%z")
+
+
+# --- putting one back ---------------------------------------------------------------------------
+
+
+def verified(path: Path) -> Backup:
+    """Return what a backup holds after checking all of it: files, chain, and the state that comes out.
+
+    Raises JournalError for a folder that is none, JournalCorrupt for one that does not hold.
+    """
+    sheet = _read_sheet(path)
+    for name, expected in sheet.files.items():
+        with explained(path / name, JournalError):
+            found = _file_sha(path / name)
+        if found != expected:
+            raise JournalCorrupt(f"{path / name} is not what was copied there: take another backup.")
+    head, state = _folded(path / "journal.db")
+    if (head.seq, head.hash) != (sheet.seq, sheet.head):
+        raise JournalCorrupt(f"{path} ends at row {head.seq}, and row {sheet.seq} was copied: take another.")
+    if state_sha(state) != sheet.state_sha:
+        raise JournalCorrupt(
+            f"{path} folds to another state than when it was made: this version of qgtm reads the journal "
+            "differently. Restore with the version that made it, or deploy with care."
+        )
+    return sheet
+
+
+def restore(path: Path, state: StateDir, at: datetime) -> tuple[Backup, Path]:
+    """Put a backup in the place of what `state` holds; return it and where the old state lies now.
+
+    What the journal does not know of since then may be riskier than it says, so the fund comes back halted
+    until OpA acknowledges; a halt that closes everything, in the record that is put aside, goes on. Raises
+    JournalLocked while a daemon runs, and as `verified`.
+    """
+    sheet = verified(path)
+    lock = FileLock(state.journal.with_name(state.journal.name + ".lock"), f"the journal {state.journal}")
+    try:
+        is_flattening = _must_flatten(state.journal)
+        aside = _set_aside(state, at)
+        with explained(state.root, JournalError):
+            for name in sheet.files.keys() - {"inbox.db"}:  # what waited then is not wanted now
+                shutil.copyfile(path / name, state.root / name)
+            sync_folder(state.root)
+        _halted(state, path, at, is_flattening=is_flattening)
+    finally:
+        lock.release()
+    return sheet, aside
+
+
+def _must_flatten(journal: Path) -> bool:
+    """Return whether the record that is put aside was closing everything, as far as it can be read."""
+    state = State()
+    with suppress(JournalError, EventError), JournalReader(journal) as reader:
+        for entry in reader.read():
+            state = changed(state, entry.event)
+    return must_flatten(state.switch)
+
+
+def _set_aside(state: StateDir, at: datetime) -> Path:
+    """Move what a backup replaces, and the snapshots that remember later rows, into a folder beside it."""
+    aside = state.root / "aside" / f"{at:%Y%m%dT%H%M%S}"
+    with explained(aside, JournalError):
+        aside.mkdir(parents=True)
+        for name in (*COPIED, *(f"{each}{end}" for each in COPIED for end in ("-wal", "-shm")), "snapshots"):
+            if (state.root / name).exists():
+                (state.root / name).rename(aside / name)
+    return aside
+
+
+def _halted(state: StateDir, path: Path, at: datetime, *, is_flattening: bool) -> None:
+    reason = f"restored from the backup {path.name}: compare with the broker before you go on"
+    with JournalReader(state.journal) as reader:
+        taken = max(
+            (entry.event.command_id for entry in reader.read() if isinstance(entry.event, CommandTaken)),
+            default=0,
+        )
+    with Inbox(state.inbox) as inbox:
+        inbox.go_on_after(taken)
+        inbox.put(Halt(reason=reason, by="restore"), "restore", at)
+        if is_flattening:
+            inbox.put(Flatten(reason=f"{reason}; the halt goes on", by="restore"), "restore", at)
+
+
+def _read_sheet(path: Path) -> Backup:
+    try:
+        fields = json.loads((path / SHEET).read_bytes())
+        fields["made_at"] = instant_from_text(fields["made_at"])
+        fields["latches"] = tuple(fields["latches"])
+        return Backup(**fields)
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise JournalError(
+            f"{path} is no backup that can be used ({problem}): `qgtm backup --list` names those that are."
+        ) from problem
+
+
+def _written(sheet: Backup) -> dict[str, object]:
+    return {**asdict(sheet), "made_at": text_from_instant(sheet.made_at)}
