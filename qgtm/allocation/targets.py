@@ -42,6 +42,7 @@ class Caps:
     sector_frac: float
     gross: float
     net: float
+    is_shorting_allowed: bool = True
 
 
 @dataclass(frozen=True)
@@ -168,9 +169,9 @@ def _capped(
     size_frac: float,
 ) -> tuple[dict[str, float], list[str]]:
     notes: list[str] = []
-    volatility = _volatility(total, place, sigma)
-    scale = min(1.0, caps.volatility_frac / volatility if volatility > 0 else 1.0)
-    weights = _overflowed({symbol: weight * scale for symbol, weight in total.items()}, caps, notes)
+    weights = _calmed(_sellable(total, caps, notes), place, sigma, caps, notes)
+    is_judged = {symbol: bool(np.isfinite(sigma[i, i])) for symbol, i in place.items()}
+    weights = _overflowed(weights, is_judged, caps, notes)
     # math.fsum, since the built-in sum of floats rounds otherwise from Python 3.12 on.
     for sector in sorted(set(SECTOR.values())):
         names = [symbol for symbol in weights if SECTOR[symbol] == sector]
@@ -180,8 +181,25 @@ def _capped(
     _scale_down(weights, list(weights), gross, caps.gross, "gross exposure", notes)
     net = abs(math.fsum(weight * LEVERAGE.get(symbol, 1) for symbol, weight in weights.items()))
     _scale_down(weights, list(weights), net, caps.net, "net exposure", notes)
+    weights = _calmed(weights, place, sigma, caps, notes)
     # Last, since a smaller book has smaller caps, too: the gate scales each of them by the same share.
     return {symbol: weight * size_frac for symbol, weight in weights.items()}, notes
+
+
+def _sellable(total: Mapping[str, float], caps: Caps, notes: list[str]) -> dict[str, float]:
+    if caps.is_shorting_allowed or all(weight >= 0 for weight in total.values()):
+        return dict(total)
+    notes.append("short weights are left out: the account may not sell short")
+    return {symbol: max(weight, 0.0) for symbol, weight in total.items()}
+
+
+def _calmed(
+    weights: dict[str, float], place: Mapping[str, int], sigma: FloatArray, caps: Caps, notes: list[str]
+) -> dict[str, float]:
+    """Scale the book down to the volatility target."""
+    volatility = _volatility(weights, place, sigma)
+    _scale_down(weights, list(weights), volatility, caps.volatility_frac, "volatility", notes)
+    return weights
 
 
 def _volatility(weights: Mapping[str, float], place: Mapping[str, int], sigma: FloatArray) -> float:
@@ -192,12 +210,18 @@ def _volatility(weights: Mapping[str, float], place: Mapping[str, int], sigma: F
     return math.sqrt(max(variance, 0.0))
 
 
-def _overflowed(weights: Mapping[str, float], caps: Caps, notes: list[str]) -> dict[str, float]:
-    """Cut each weight to its single-name cap; what is over goes to the next wrapper of the same metal."""
+def _overflowed(
+    weights: Mapping[str, float], is_judged: Mapping[str, bool], caps: Caps, notes: list[str]
+) -> dict[str, float]:
+    """Cut each weight to its single-name cap; what is over goes to the next wrapper of the same metal.
+
+    A wrapper without a history is passed over: it has no price to trade at, or none that can be judged.
+    """
     result: dict[str, float] = {}
     for symbol in sorted(weights):
         rest, sign = abs(weights[symbol]), 1.0 if weights[symbol] >= 0 else -1.0
-        for wrapper in WRAPPERS.get(symbol, (symbol,)):
+        judged = [each for each in WRAPPERS.get(symbol, (symbol,)) if is_judged.get(each, False)]
+        for wrapper in judged:
             part = min(rest, caps.single_name_frac[wrapper])
             rest -= part
             if part > 0:

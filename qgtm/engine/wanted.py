@@ -21,7 +21,6 @@ from qgtm.engine.desk import Desk, Views
 from qgtm.engine.state import NO_MONEY, State
 from qgtm.features.bars import Bars, FloatArray
 from qgtm.risk.kill_switch import size_frac
-from qgtm.risk.limits import Limits
 
 
 # cell 6 of notebooks/engine/wanted.ipynb
@@ -78,20 +77,22 @@ def wanted(state: State, session: date, desk: Desk) -> TargetsSet:
     closes = desk.history.closes(TRADED, TARGETS.covariance_lookback + 1)
     # A latch stops orders, not views: what is wanted is known the moment that it is cleared.
     size = float(size_frac(replace(state.switch, latches=())))
-    asked = book(views, TRADED, closes, _caps(desk.limits, desk.params.cap_share), size, TARGETS)
+    asked = book(views, TRADED, closes, _caps(desk), size, TARGETS)
     targets = TargetsSet(
         session=session, weights=asked.weights, by_strategy=asked.by_strategy, notes=asked.notes
     )
-    return _shrinking(state, _long_only(targets, desk))
+    return _shrinking(state, targets)
 
 
-def _caps(limits: Limits, share: float) -> Caps:
+def _caps(desk: Desk) -> Caps:
+    limits, share = desk.limits, desk.params.cap_share
     return Caps(
         volatility_frac=float(limits.volatility_target_frac),
         single_name_frac={symbol: share * float(limits.single_name(symbol)) for symbol in TRADED},
         sector_frac=share * float(limits.sector_frac),
         gross=share * float(limits.gross_frac),
         net=share * float(limits.net_frac),
+        is_shorting_allowed=desk.is_shorting_allowed,
     )
 
 
@@ -108,18 +109,11 @@ def _scaled(targets: TargetsSet, factors: Mapping[str, float], note: str) -> Tar
     )
 
 
-def _long_only(targets: TargetsSet, desk: Desk) -> TargetsSet:
-    if desk.is_shorting_allowed or all(weight >= 0 for weight in targets.weights.values()):
-        return targets
-    factors = {symbol: float(weight >= 0) for symbol, weight in targets.weights.items()}
-    return _scaled(targets, factors, "short weights are left out: the account may not sell short")
-
-
 def _shrinking(state: State, targets: TargetsSet) -> TargetsSet:
     if state.switch.mode is not Mode.REDUCING:
         return targets
     factors = {
-        symbol: _shrink_factor(weight, held_weight(state, symbol))
+        symbol: _shrink_factor(weight, _left_weight(state, symbol))
         for symbol, weight in targets.weights.items()
     }
     return _scaled(targets, factors, "past the soft cap: nothing may be opened or enlarged")
@@ -129,6 +123,12 @@ def _shrink_factor(weight: float, held: float) -> float:
     if weight * held <= 0:
         return 0.0
     return min(1.0, held / weight)
+
+
+def _left_weight(state: State, symbol: str) -> float:
+    """Return what is held of `symbol`, or what pending targets are to leave of it when that is less."""
+    held = held_weight(state, symbol)
+    return min(held, state.weights.get(symbol, 0.0), key=abs) if state.is_pending else held
 
 
 def held_weight(state: State, symbol: str) -> float:

@@ -1,6 +1,7 @@
 """The wanted book, counted a second time with plain loops and Fractions; every cap by hand."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -200,6 +201,70 @@ def test_every_cap_holds_and_strategies_add_up_to_the_book(signals, volatility, 
         mine = sum(weights.get(symbol, 0.0) for weights in got.by_strategy.values())
         assert mine == pytest.approx(got.weights.get(symbol, 0.0), abs=slack) or symbol in wrapped
     assert set(got.by_strategy) == set(signals)
+
+
+def common(correlation: float, seed: int = 5) -> np.ndarray:
+    """Return closes at 20% a year that move together, a wrapper exactly as the first of its metal."""
+    chance = np.random.default_rng(seed)
+    alone, market = chance.normal(0, 1, (200, len(TRADED))), chance.normal(0, 1, (200, 1))
+    moves = (correlation**0.5 * market + (1 - correlation) ** 0.5 * alone) * 0.20 / 252**0.5
+    for first, *others in WRAPPERS.values():
+        for other in others:
+            moves[:, TRADED.index(other)] = moves[:, TRADED.index(first)]
+    return 100 * np.exp(moves.cumsum(axis=0))
+
+
+def moved(weights, closes) -> float:
+    """Return the annual volatility that this book would have had, from its own day by day."""
+    days = np.diff(np.log(closes[-127:]), axis=0)
+    mine = [sum(days[t, TRADED.index(s)] * w for s, w in weights.items()) for t in range(126)]
+    return math.sqrt(252 * math.fsum(day * day for day in mine) / 126)
+
+
+CANDID = Caps(
+    volatility_frac=0.12,
+    single_name_frac=CAPS.single_name_frac,
+    sector_frac=0.60,
+    gross=2.0,
+    net=1.5,
+    is_shorting_allowed=False,
+)
+
+
+@given(views, st.sampled_from((0.0, 0.5, 0.9, 0.99)), st.sampled_from((CAPS, CANDID)))
+def test_book_keeps_the_volatility_target_whatever_is_cut_of_its_hedges(signals, correlation, caps) -> None:
+    closes = common(correlation)
+    assert moved(book(signals, TRADED, closes, caps, 1.0, PARAMS).weights, closes) <= 0.12 + 1e-5
+
+
+def test_cap_on_one_leg_of_a_hedge_calms_the_whole_book_and_says_so() -> None:
+    # Gold against half of silver and half of miners stands still; a fifth of the gold lets them move.
+    closes, pairs = common(0.99), {"a": {"GLD": 0.5, "SLV": -0.5}, "b": {"GLD": 0.5, "GDX": -0.5}}
+    small = replace(LOOSE_12, single_name_frac=LOOSE.single_name_frac | dict.fromkeys(WRAPPERS["GLD"], 0.05))
+    got = book(pairs, TRADED, closes, small, 1.0, QUIET)
+    assert moved({"GLD": 0.2, "SLV": -0.5, "GDX": -0.5}, closes) > 0.13
+    assert moved(got.weights, closes) == pytest.approx(0.12, abs=1e-5)
+    assert got.weights["SLV"] / got.weights["GLD"] == pytest.approx(-10, rel=1e-4)
+    assert [note.split(" of ")[0] for note in got.notes] == ["GLD is cut by 80.0%", "volatility"]
+
+
+def test_account_that_may_not_sell_short_is_judged_without_its_shorts() -> None:
+    # With the shorts the book stands still, so nothing would be cut; what is really held moves.
+    closes, pair = common(0.99), {"GLD": 0.5, "SLV": -0.5}
+    hedged = book({"a": pair}, TRADED, closes, LOOSE_12, 1.0, QUIET)
+    assert hedged.weights["GLD"] == pytest.approx(0.5)
+    alone = book({"a": pair, "b": {"GDX": 1.0}, "c": {"GDX": 1.0}}, TRADED, closes, CANDID, 1.0, QUIET)
+    assert all(weight > 0 for weight in alone.weights.values())
+    assert "SLV" not in alone.by_strategy["a"]
+    assert moved(alone.weights, closes) <= 0.12 + 1e-5
+    assert alone.notes[0] == "short weights are left out: the account may not sell short"
+
+
+def test_wrapper_without_a_history_is_passed_over() -> None:
+    closes, caps = walk(0.05), replace(LOOSE_12, single_name_frac=CAPS.single_name_frac)
+    closes[:, TRADED.index("IAU")] = NAN
+    got = book({"a": {"GLD": 1.0}}, TRADED, closes, caps, 1.0, QUIET)
+    assert got.weights == {"GLD": 0.5, "GLDM": 0.25, "SGOL": 0.25}
 
 
 @given(views)

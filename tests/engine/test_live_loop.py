@@ -438,7 +438,7 @@ def test_account_that_may_not_sell_short_gets_no_short_weight() -> None:
     at = desk(always("a", GLD=0.2, SLV=-0.2), is_shorting_allowed=False)
     state = taken(begun(), BARS, at=at).state
     assert set(state.weights) == {"GLD"}
-    assert state.by_strategy["a"]["SLV"] == 0
+    assert set(state.by_strategy["a"]) == {"GLD"}
 
 
 def test_latch_stops_orders_and_not_what_is_wanted() -> None:
@@ -487,6 +487,18 @@ def test_soft_cap_halves_what_is_held_once() -> None:
     assert after.state.is_pending
     again = fallen(after.state, 905_000, mark="76.25", start_s=200.0)
     assert again.events == ()
+
+
+@pytest.mark.parametrize("view", [1.0, 0.5, -1.0, 0.0])
+def test_halving_that_waits_for_the_next_open_outlives_the_views_of_the_close(view) -> None:
+    halved = fallen(HOLDING, 910_000, mark="77.5").state  # in the last minutes: no order goes out any more
+    closed = replace(BARS, bars=BARS.bars | {"GLD": (77.5, 77.5, 77.5, 77.5, 1e7)})
+    after = taken(halved, closed, at=desk(always("a", GLD=view))).state
+    half = 2_000 * 77.5 / 910_000
+    assert after.is_pending
+    assert -1e-6 <= after.weights.get("GLD", 0.0) <= half + 1e-6
+    if view == 0.5:  # which wants more than the half: then it is the half, and not the whole of what is held
+        assert after.weights["GLD"] == pytest.approx(half, abs=2e-6)
 
 
 def test_cap_that_acts_again_after_its_override_does_not_halve_twice() -> None:
