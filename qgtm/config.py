@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from qgtm.adapters.files import StateDir, because, state_dir
+from qgtm.adapters.files import StateDir, state_dir, unread
 from qgtm.core.codec import canonical
 from qgtm.core.errors import ConfigError
 from qgtm.core.universe import REFERENCE, TRADED
@@ -121,7 +121,7 @@ class ExchangeSection:
 
     port: Annotated[int, between(1, 65535)]
     market: Annotated[str, words("synthetic", "recorded")]
-    seed: int
+    seed: Annotated[int, between(0, 2**63 - 1)]
     speed: Annotated[Decimal, between(1, 100_000)]
     bars_dir: str | None = None
 
@@ -165,7 +165,7 @@ def load_config(chosen: Path | None, environ: Mapping[str, str]) -> Config:
     try:
         text = path.read_text("utf-8")
     except OSError as problem:
-        raise ConfigError(f"the configuration {because(problem, path)}") from problem
+        raise ConfigError(f"the configuration {unread(problem, path)}") from problem
     except UnicodeDecodeError as problem:
         raise ConfigError(f"{path} is no UTF-8 text; save it as UTF-8: {problem}") from problem
     return config_from_text(text, path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from qgtm.adapters.files import because
+from qgtm.adapters.files import unread
 from qgtm.config import Config
 from qgtm.core.errors import ConfigError
 
@@ -101,10 +101,10 @@ def _env_file(path: Path) -> dict[str, str]:
         raise ConfigError(f"{path} holds keys and belongs to another user: run `sudo chown $USER {path}`.")
     try:
         return dict(_pairs(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError) as problem:
-        raise ConfigError(
-            because(problem, path) if isinstance(problem, OSError) else f"{path} is no text"
-        ) from None
+    except OSError as problem:
+        raise ConfigError(f"the file of keys {unread(problem, path)}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is no text: write a line NAME=value for each key.") from None
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

@@ -112,8 +112,14 @@ def _value_problems(hint: Any, bounds: Bounds | None, value: object, name: str) 
     elif name.endswith("_frac") and not 0 <= fitting <= 1:
         meant = Decimal(str(fitting)) / 100
         yield f"{name} is {fitting}, and a fraction is meant: did you mean {meant.normalize():f}?"
+    elif isinstance(fitting, tuple) and (twice := _twice(fitting)) is not None:
+        yield f"{name} names {_shown(twice)} twice: delete one of the two."
     elif problem := bounds and bounds.problem(fitting):
         yield f"{name}: {problem}; correct it."
+
+
+def _twice(values: tuple[Any, ...]) -> Any:
+    return next((value for number, value in enumerate(values) if value in values[:number]), None)
 
 
 def _shown(value: object) -> str:

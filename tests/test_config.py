@@ -1,5 +1,6 @@
 """The configuration: what stands in the repository is sound, and each mistake gets a sentence."""
 
+import errno
 from datetime import time
 from decimal import Decimal
 from pathlib import Path
@@ -109,6 +110,9 @@ BAD = [
     ("alerts_s = [300, 600]", "alerts_s = [300, 900]", "alerts_s: 900 must be below watchdog.flatten_s"),
     ('market = "synthetic" ', 'market = "recorded" ', "name the folder of bars in exchange.bars_dir"),
     ("speed = 390 ", "speed = 0 ", "exchange.speed: 0 is below 1"),
+    ("seed = 7", "seed = -1", "exchange.seed: -1 is below 0"),
+    ('"GLD", "IAU"', '"GLD", "GLD"', "universe.traded names 'GLD' twice: delete one of the two."),
+    ('enabled = ["tsmom"', 'enabled = ["tsmom", "tsmom"', "strategies.enabled names 'tsmom' twice"),
     ("[feeds.ohlcv]", "[feeds.ohlvc]", "feeds.ohlvc is no key that we know: did you mean feeds.ohlcv?"),
     ("soft_cap_frac = 0.08 ", "soft_cap_frac = 8 ", "did you mean 0.08?"),
     ("soft_cap_frac = 0.08 ", "", "limits.soft_cap_frac is missing, and a limit has no default"),
@@ -138,6 +142,22 @@ def test_all_mistakes_are_told_at_once(text: str) -> None:
         "limits.gross_frac",
     ):
         assert each in said
+
+
+def test_file_that_cannot_be_read_wants_no_right_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    path = tmp_path / "qgtm_config.toml"
+    path.touch()
+    monkeypatch.setattr(Path, "read_text", refused)  # the administrator may read everything
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, {})
+    assert f"{path} cannot be read: Permission denied" in str(caught.value)
+    assert "right to read it" in str(caught.value)
+    assert "write" not in str(caught.value)
 
 
 @pytest.mark.parametrize("section", ["fund", "broker", "limits", "universe", "gates", "watchdog", "exchange"])

@@ -62,6 +62,13 @@ def test_file_that_others_can_read_is_refused_with_the_cure(tmp_path: Path, mode
     assert CANARY not in str(caught.value)
 
 
+def test_file_that_is_no_text_is_refused_with_what_belongs_there(tmp_path: Path) -> None:
+    config_path = env_file(tmp_path, "")
+    (tmp_path / ".env").write_bytes(b"\xff\xfeA")
+    with pytest.raises(ConfigError, match="is no text: write a line NAME=value"):
+        load_keys(config_path, {})
+
+
 @pytest.mark.parametrize("name", ["APCA_API_KEY_ID", "APCA_API_SECRET_KEY"])
 def test_half_of_the_pair_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name} is set and") as caught:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from qgtm.adapters.calendar import FIRST_YEAR, LAST_YEAR, Calendar
+from qgtm.adapters.files import unread
 from qgtm.core.errors import MarketError
 from qgtm.core.universe import SYMBOLS
 from qgtm.features.bars import FloatArray
@@ -96,7 +97,9 @@ def _csv_rows(path: Path) -> tuple[list[str], list[_Row]]:
             return header, [
                 (reader.line_num, _cells(path, reader.line_num, row, cells)) for row in reader if row
             ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise MarketError(unread(error, path)) from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise MarketError(f"{path} cannot be read as CSV ({error}); export it again") from error
 
 

@@ -21,6 +21,12 @@ CURES: Final[dict[int, str]] = {
     errno.EEXIST: "a file stands where a folder is meant: move it, or set QGTM_STATE_DIR",
     errno.ENOTDIR: "a file stands where a folder is meant: move it, or set QGTM_STATE_DIR",
 }
+READ_CURES: Final[dict[int, str]] = {
+    errno.EACCES: "give this user the right to read it",
+    errno.EPERM: "give this user the right to read it",
+    errno.ENOENT: "put it back",
+    errno.EISDIR: "a folder stands where a file is meant: move it away",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,12 @@ def because(problem: OSError, path: Path) -> str:
     """Return `PATH cannot be used: WHY. CURE.` for an error of the operating system."""
     cure = CURES.get(problem.errno or 0, "look at the disk and its mount")
     return f"{path} cannot be used: {problem.strerror or problem}. Next: {cure}."
+
+
+def unread(problem: OSError, path: Path) -> str:
+    """Return `PATH cannot be read: WHY. CURE.`; what only needs reading wants no right to write."""
+    cure = READ_CURES.get(problem.errno or 0, "look at the disk and its mount")
+    return f"{path} cannot be read: {problem.strerror or problem}. Next: {cure}."
 
 
 @contextlib.contextmanager

@@ -77,7 +77,8 @@ def _last_epoch(path: Path) -> int:
         return 0
     except (ValueError, KeyError, TypeError) as problem:
         raise JournalError(
-            f"{path} cannot be read ({problem!r}): delete it, the count then goes on from the journal."
+            f"{path} holds no epoch ({type(problem).__name__}): delete it, the count then goes on from the "
+            "journal."
         ) from problem
 
 

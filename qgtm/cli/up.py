@@ -1,7 +1,9 @@
 """`qgtm up`: everything at once."""
 
 import os
+import shutil
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -232,16 +234,24 @@ def _tell(
     fast = f"venue time runs {played.speed:g} times as fast" if played and played.speed != 1 else "real time"
     report = reports_of(config) / "latest.html"
     there = f"QGTM_STATE_DIR={state.root} " if is_week else ""  # a week has a state folder of its own
+    there += typed(Path(sys.executable).with_name("qgtm"), shutil.which("qgtm"), Path.cwd())
     console.print(
         f"\nLive after {took_s:.0f} s, on {_where(config, played)}; {fast}.\n\n"
         f"  the page for the phone   [bold]http://{config.web.host}:{config.web.port}/[/]\n"
-        f"  how the fund is doing    {there}qgtm status --summary\n"
-        f"  what the strategies want {there}qgtm signals --pending\n"
-        f"  what was written down    {there}qgtm audit tail\n"
+        f"  how the fund is doing    {there} status --summary\n"
+        f"  what the strategies want {there} signals --pending\n"
+        f"  what was written down    {there} audit tail\n"
         f"  the Sunday report        {report}, from Sunday 20:00 New York on\n"
         f"  what each process says   {state.root / 'logs'}\n\n"
         f"{A_WEEK if is_week else CTRL_C}"
     )
+
+
+def typed(own: Path, found: str | None, here: Path) -> str:
+    """Return how this very `qgtm` is typed: by its name where the shell finds it, else by its path."""
+    if found and own.exists() and own.samefile(found):
+        return "qgtm"
+    return str(own.relative_to(here) if own.is_relative_to(here) else own)
 
 
 def _where(config: Config, played: "Venue | None") -> str:

@@ -1,5 +1,6 @@
 """Which processes make the platform, in which order they start, and how each shows that it is ready."""
 
+import errno
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -38,7 +39,7 @@ def fleet(config: Config, state: StateDir, venue: Venue | None) -> list[Service]
     Raises ConfigError when a port is taken.
     """
     options = ["--config", str(config.path)]
-    _refuse_taken(config.web.host, config.web.port, "web.port")
+    _refuse_taken(config, is_embedded=venue is not None)
     web = Service("web", ["serve", *options], _answers(config), needs_first=False)
     daemon = Service("daemon", ["daemon", *options], _beats(state), BOOT_S)
     others = [
@@ -47,7 +48,6 @@ def fleet(config: Config, state: StateDir, venue: Venue | None) -> list[Service]
     ]
     if venue is None:
         return [daemon, *others]
-    _refuse_taken("127.0.0.1", config.exchange.port, "exchange.port")
     control = VenueControl(config.exchange.port)
     daemon.before, daemon.after = _hold(control), _release(control)
     exchange = Service("exchange", _exchange(config, state, venue), lambda _: control.is_there())
@@ -80,16 +80,33 @@ def _release(control: VenueControl) -> Callable[[], None]:
     return release
 
 
-def _refuse_taken(host: str, port: int, key: str) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+def _refuse_taken(config: Config, *, is_embedded: bool) -> None:
+    """Look at both ports, so that whoever has to change them does it in one go."""
+    problems = [_taken(config.web.host, config.web.port, "web")]
+    if is_embedded:
+        problems.append(_taken("127.0.0.1", config.exchange.port, "exchange"))
+    if told := [problem for problem in problems if problem]:
+        raise ConfigError("\n".join(told))
+
+
+def _taken(host: str, port: int, section: str) -> str | None:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError as problem:
-            raise ConfigError(
-                f"port {port} on {host} cannot be used ({problem.strerror or problem}): stop what listens "
-                f"there, or set {key} to another."
-            ) from problem
+    except OSError as problem:
+        why = problem.strerror or problem
+        if isinstance(problem, socket.gaierror) or problem.errno == errno.EADDRNOTAVAIL:
+            return (
+                f"{section}.host {host} is no address of this machine ({why}): correct it, such as 127.0.0.1."
+            )
+        if problem.errno == errno.EACCES:
+            return f"port {port} is the administrator's ({why}): set {section}.port to one above 1023."
+        return (
+            f"port {port} on {host} cannot be used ({why}): stop what listens there, or set {section}.port "
+            f"to another."
+        )
+    return None
 
 
 def _beats(state: StateDir) -> Callable[[float], bool]:

@@ -83,6 +83,12 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
         RecordedMarket(tmp_path, 1)
 
 
+def test_file_that_cannot_be_opened_is_not_told_as_a_bad_export(tmp_path: Path) -> None:
+    (tmp_path / "GLD.csv").mkdir()
+    with pytest.raises(MarketError, match=r"GLD\.csv cannot be read: Is a directory\. Next: .*move it away"):
+        RecordedMarket(tmp_path, 1)
+
+
 def test_bytes_that_are_no_parquet_are_refused(tmp_path: Path) -> None:
     assert "cannot be read as Parquet" in refusal(tmp_path, "date,open", "GLD.parquet")
 

@@ -47,15 +47,16 @@ def test_epoch_is_never_below_what_the_journal_knows(path: Path) -> None:
         assert lease.epoch == 43
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"epoch": "many"}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"epoch": "many"}', b"\xff" * 4096])
 def test_lease_file_that_cannot_be_read_is_nobodys_and_stops_the_next_daemon(
     path: Path, content: bytes
 ) -> None:
     with Lease(path) as lease:
         path.write_bytes(content)
         assert not lease.is_mine()
-    with pytest.raises(JournalError, match="delete it, the count then goes on from the journal"):
+    with pytest.raises(JournalError, match="delete it, the count then goes on from the journal") as caught:
         Lease(path)
+    assert len(str(caught.value)) < len(str(path)) + 150, "what a broken file holds is not read out"
     path.unlink()
     with Lease(path, least=1) as lease:
         assert lease.epoch == 2

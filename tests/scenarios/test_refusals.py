@@ -79,6 +79,22 @@ def test_port_in_use_is_named_with_the_key_to_change(place: Desk, key: str) -> N
             assert f"{key}.port" in said or "--port" in said
 
 
+def test_both_ports_in_use_are_named_at_once(place: Desk) -> None:
+    with socket.socket() as web, socket.socket() as venue:
+        for taken, port in ((web, place.web), (venue, place.venue)):
+            taken.bind(("127.0.0.1", port))
+            taken.listen(1)
+        said = refusal(place, "up")
+    assert "set web.port to another" in said
+    assert "set exchange.port to another" in said
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1"])
+def test_host_that_is_not_this_machine_is_not_told_as_a_port_in_use(place: Desk, host: str) -> None:
+    place.change('host = "127.0.0.1"', f'host = "{host}"')
+    assert f"web.host {host} is no address of this machine" in refusal(place, "up")
+
+
 @pytest.mark.parametrize("verb", ["up", "daemon", "exchange", "deploy", "halt", "ack"])
 def test_state_folder_that_cannot_be_written_is_told_with_the_cure(place: Desk, verb: str) -> None:
     place.state.write_text("a file stands here")
