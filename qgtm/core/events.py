@@ -416,6 +416,8 @@ class ModeChanged(Event):
     kill_epoch: int = 0  # the watchdog's count of halts, where it was the one to halt
     lease_epoch: int = 0  # the lease that the watchdog took: older daemons are fenced
     by: str = ""  # the person, where it took one
+    proof: Proof | None = None  # the person's, where one was asked for
+    count: int = 0  # of the key that proved
 
 
 @dataclass(frozen=True, kw_only=True)

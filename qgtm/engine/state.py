@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from qgtm.core.events import (
     AccountSampled,
+    AttemptRefused,
     BarsClosed,
     Booted,
     BreakAccepted,
@@ -22,62 +23,99 @@ from qgtm.core.events import (
     BrokerFound,
     BrokerLost,
     CashMoved,
+    CloseAllAsked,
     ClosureSeen,
     CommandTaken,
+    CoolOffCounted,
     Deployed,
     Event,
     FeedFailed,
     FeedRecovered,
+    FlatConfirmed,
+    FlattenDelayed,
     IntentFormed,
     Latched,
+    LimitsChanged,
+    LimitsFileSeen,
     MarketHoursSeen,
     ModeChanged,
+    OperatorEnrolled,
+    OperatorRevoked,
     OrderAccepted,
+    OrderAdopted,
     OrderDenied,
     OrderRejected,
     OrderUnknown,
     OrderUpdated,
+    OverrideRevoked,
+    PositionsSeen,
     QuotesSeen,
     Reconciled,
+    RequestEnded,
+    RequestMade,
+    RequestOpened,
     SessionClosed,
     SessionOpened,
     SignalsComputed,
     Stopped,
     StrategiesCrossed,
     StrategyDisabled,
+    StrategyEnabled,
     TargetsReached,
     TargetsSet,
+    TestOrderAsked,
     Unlatched,
     WentLive,
 )
+from qgtm.core.mode import Mode, Trigger
 from qgtm.core.order import Order, OrderState, learned
 from qgtm.core.position import Position, booked, repriced
 from qgtm.core.record import renewed
+from qgtm.core.reducing import is_flattening
 from qgtm.core.universe import SYMBOLS
+from qgtm.engine.authority import (
+    Authority,
+    attempted,
+    ended,
+    enrolled,
+    made,
+    opened,
+    proven,
+    revoked,
+)
 from qgtm.risk.drawdown import (
     Drawdown,
     booted,
     flowed,
     is_flow,
+    restarted,
     sampled,
     started,
     why_not_believed,
 )
 from qgtm.risk.exposure import recomputed_usd
 from qgtm.risk.kill_switch import (
+    CoolOff,
     KillSwitch,
+    counted,
+    counted_anew,
+    halved,
     latched,
     moved,
+    must_flatten,
     override_ended,
     session_opened,
     unlatched,
 )
+from qgtm.risk.limits import Limits, changed_limits
 
 # cell 6 of notebooks/engine/state.ipynb
 EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 NO_MONEY: Final = Decimal(0)
 FLOWS_KEPT: Final = 200
+ACCEPTED_KEPT: Final = 200
 RESIDUAL: Final = "residual"  # owns what no strategy does
+TEST, TEST_SYMBOL = "test", "GLD"  # the purpose in the id of a test order, and its symbol
 REJECTED: Final = "rejected"  # stands where a check's name does: the broker refused the symbol's last order
 
 
@@ -129,10 +167,27 @@ class State:
     week_start_usd: Decimal | None = None
     sampled_at_s: float | None = None
     is_blocked: bool = False
+    ceilings: Mapping[str, Decimal] = field(default_factory=dict)  # signed shares that a soft cap left
+    limits: Limits | None = None  # in force; None until the first boot has written them down
+    limits_file: Mapping[str, str] = field(default_factory=dict)  # the configuration's, at the last boot
+    limits_looser: tuple[str, ...] = ()  # which of those are looser than what is in force
+    # A halt, and its way back
+    flat_epoch: int = 0  # the last halt that ended flat, by the broker's word
+    held_there: Mapping[str, Decimal] = field(default_factory=dict)  # the broker's count, while flattening
+    positions_at: datetime | None = None  # when it was heard
+    told_flat_at: datetime | None = None  # when it was last told that not all is flat
+    closed_all_at: datetime | None = None  # when the last rung was tried
+    cool_off: CoolOff | None = None  # of the last hard halt
+    dead_man_epoch: int = 0  # the lease that the watchdog took: only a later daemon may resume
+    is_clean: bool = False  # compared without a break, since boot and halt
+    # Persons
+    authority: Authority = field(default_factory=Authority)
+    is_test_asked: bool = False
     # Health
     feeds_failed: Mapping[str, str] = field(default_factory=dict)
     broker_lost: str | None = None
     breaks: Mapping[str, BreakFound] = field(default_factory=dict)
+    accepted: tuple[str, ...] = ()  # orders of somebody else's that a person has accepted, the last ones
     reconciled: date | None = None
 
     @property
@@ -144,6 +199,23 @@ class State:
         """Return the signed shares held."""
         position = self.positions.get(symbol)
         return NO_MONEY if position is None else position.quantity
+
+    def quantity_there(self, symbol: str) -> Decimal:
+        """Return the broker's signed shares, as a break has told them; ours where there is none."""
+        found = self.breaks.get(symbol)
+        return self.quantity(symbol) + (NO_MONEY if found is None else found.brokers - found.ours)
+
+    @property
+    def held(self) -> dict[str, Decimal]:
+        """Return the signed shares of every symbol in which either book holds any: the broker's count."""
+        found = {symbol: position.quantity for symbol, position in self.positions.items()}
+        found |= {symbol: self.quantity_there(symbol) for symbol in self.breaks if symbol in SYMBOLS}
+        return {symbol: quantity for symbol, quantity in found.items() if quantity}
+
+    @property
+    def is_flat_confirmed(self) -> bool:
+        """Return whether the broker has said that the present halt left nothing."""
+        return must_flatten(self.switch) and self.flat_epoch == self.switch.kill_epoch
 
     def is_closed_by_broker(self, now: datetime) -> bool:
         """Return whether the broker's clock, as last heard, has the market closed; False for no word."""
@@ -229,26 +301,39 @@ def _booted(state: State, event: Booted) -> State:
         strategies_total=event.strategies_total,
         sampled_at_s=None,  # process time began anew
         drawdown=state.drawdown and booted(state.drawdown),
+        cool_off=state.cool_off and counted_anew(state.cool_off),
+        is_clean=False,
     )
 
 
 def _session_opened(state: State, event: SessionOpened) -> State:
     is_new_week = state.session is None or state.session.isocalendar()[:2] != event.session.isocalendar()[:2]
+    # A session that opens over one whose close was never seen ends that one's override.
+    switch = override_ended(state.switch) if state.is_open else state.switch
     return renewed(
         state,
         session=event.session,
         is_open=True,
         open_at=event.open_at,
         close_at=event.close_at,
-        orders={order.client_order_id: order for order in state.live_orders},
+        orders={
+            order.client_order_id: order
+            for order in state.orders.values()
+            if order.is_live or _is_kept(state, order)
+        },
         numbers={},
         denied={},
         sent_at=(),
         quoted_at=None,
         turnover_usd=NO_MONEY,
-        switch=session_opened(state.switch, event.session),
+        switch=session_opened(switch, event.session),
         week_start_usd=state.equity_usd if is_new_week else state.week_start_usd,
     )
+
+
+def _is_kept(state: State, order: Order) -> bool:
+    """Return whether an order that has ended is kept: a halt's own, so that none is taken for a new one."""
+    return must_flatten(state.switch) and is_flattening(order)
 
 
 def _signals_computed(state: State, event: SignalsComputed) -> State:
@@ -273,7 +358,9 @@ def _targets_set(state: State, event: TargetsSet) -> State:
 
 
 def _quotes_seen(state: State, event: QuotesSeen) -> State:
+    is_test = state.is_test_asked and event.quotes.keys() <= {TEST_SYMBOL}  # no round of orders
     at = event.at or max((quote.at for quote in event.quotes.values()), default=state.quoted_at)
+    at = state.quoted_at if is_test else at
     marks = {symbol: (quote.bid + quote.ask) / 2 for symbol, quote in event.quotes.items()}
     return renewed(state, quoted_at=at, marks={**state.marks, **marks})
 
@@ -286,6 +373,7 @@ def _intent_formed(state: State, event: IntentFormed) -> State:
         orders={**state.orders, order.client_order_id: order},
         numbers={**state.numbers, order.symbol: state.numbers.get(order.symbol, 0) + 1},
         sent_at=(*state.sent_at, (order.formed_at, what)),
+        is_test_asked=state.is_test_asked and not is_test(order),
     )
 
 
@@ -300,8 +388,10 @@ def _crossed(state: State, event: StrategiesCrossed) -> State:
 def _account_sampled(state: State, event: AccountSampled) -> State:
     """Take the sample in; an equity that our own count does not bear out sizes no order and sets no peak."""
     marks = {**state.marks, **event.marks}
-    held = {symbol: position.quantity for symbol, position in state.positions.items()}
-    own_usd = recomputed_usd(state.cash_usd, held, marks)
+    # Where the books differ the broker's numbers are counted: its equity is the first of the two sources.
+    broken = state.breaks.get("cash")
+    cash_usd = state.cash_usd + (NO_MONEY if broken is None else broken.brokers - broken.ours)
+    own_usd = recomputed_usd(cash_usd, state.held, marks)
     after = renewed(state, marks=marks, sampled_at_s=event.monotonic_s, is_blocked=event.is_blocked)
     if why_not_believed(event.equity_usd, own_usd) is None and event.equity_usd > 0:
         after = _believed(after, event)
@@ -337,7 +427,7 @@ def _break_accepted(state: State, event: BreakAccepted) -> State:
     if event.subject == "cash":
         return renewed(state, breaks=rest, cash_usd=event.brokers)
     if event.subject not in SYMBOLS:  # an order of somebody else's: nothing of ours changes
-        return renewed(state, breaks=rest)
+        return renewed(state, breaks=rest, accepted=(*state.accepted, event.subject)[-ACCEPTED_KEPT:])
     before = state.positions.get(event.subject, Position())
     mark = state.marks.get(event.subject, NO_MONEY)
     position = replace(before, quantity=event.brokers, cost_usd=event.brokers * mark)
@@ -355,7 +445,74 @@ def _without(names: Mapping[str, str], gone: str) -> dict[str, str]:
     return {name: reason for name, reason in names.items() if name != gone}
 
 
+def is_test(order: Order) -> bool:
+    """Return whether an order is the test of one share, which is cancelled as soon as it is seen."""
+    return f"-{TEST}-" in order.client_order_id
+
+
 # cell 12 of notebooks/engine/state.ipynb
+def _mode_changed(state: State, event: ModeChanged) -> State:
+    switch = moved(state.switch, event.trigger, event.at, event.drawdown_frac, kill_epoch=event.kill_epoch)
+    after = renewed(state, switch=switch, dead_man_epoch=max(state.dead_man_epoch, event.lease_epoch))
+    if switch.kill_epoch != state.switch.kill_epoch:
+        after = _halted(after, switch, event.at)
+    if event.trigger is Trigger.RESET_CONFIRMED and after.drawdown is not None and switch is not state.switch:
+        after = renewed(after, drawdown=restarted(after.drawdown))
+    if event.proof is not None:
+        after = renewed(after, authority=proven(after.authority, event.proof.credential_id, event.count))
+    if event.is_new_episode:
+        held = {
+            symbol: position.quantity for symbol, position in state.positions.items() if position.quantity
+        }
+        return renewed(after, ceilings=halved(held))
+    return after if switch.mode is Mode.REDUCING else renewed(after, ceilings={})
+
+
+def _halted(state: State, switch: KillSwitch, at: datetime) -> State:
+    return renewed(
+        state,
+        held_there={},
+        positions_at=None,
+        told_flat_at=None,
+        closed_all_at=None,
+        cool_off=CoolOff(kill_epoch=switch.kill_epoch, began_at=at),
+        is_clean=False,
+        is_test_asked=False,
+    )
+
+
+def _positions_seen(state: State, event: PositionsSeen) -> State:
+    if not must_flatten(state.switch):
+        return state
+    held = {symbol: quantity for symbol, quantity in event.quantities.items() if quantity}
+    return renewed(state, held_there=held, positions_at=event.at)
+
+
+def _cooled(state: State, event: CoolOffCounted) -> State:
+    if state.cool_off is None:
+        return state
+    return renewed(state, cool_off=counted(state.cool_off, event.monotonic_s, event.wall_at, event.broker_at))
+
+
+def _limits_changed(state: State, event: LimitsChanged) -> State:
+    """Take the new values in; the first such fact holds them all."""
+    limits = changed_limits(state.limits, event.limits)
+    looser = tuple(name for name in state.limits_looser if name not in event.limits)
+    return renewed(state, limits=limits, limits_looser=looser)
+
+
+def _strategy_enabled(state: State, event: StrategyEnabled) -> State:
+    """Let it try again; what it carried is forgotten, so that it warms up anew."""
+    carried = {name: value for name, value in state.carried.items() if name != event.strategy}
+    return renewed(state, disabled=_without(state.disabled, event.strategy), carried=carried)
+
+
+# cell 14 of notebooks/engine/state.ipynb
+def _of_authority(change: Callable[[Authority, Any], Authority]) -> Callable[[State, Any], State]:
+    return lambda state, event: renewed(state, authority=change(state.authority, event))
+
+
+# cell 16 of notebooks/engine/state.ipynb
 Change = Callable[[State, Any], State]
 
 CHANGES: Final[dict[type[Event], Change]] = {
@@ -397,13 +554,30 @@ CHANGES: Final[dict[type[Event], Change]] = {
     ),
     BrokerLost: lambda s, e: renewed(s, broker_lost=e.reason),
     BrokerFound: lambda s, e: renewed(s, broker_lost=None),
-    BreakFound: lambda s, e: renewed(s, breaks={**s.breaks, e.subject: e}),
+    BreakFound: lambda s, e: renewed(s, breaks={**s.breaks, e.subject: e}, is_clean=False),
     BreakAccepted: _break_accepted,
-    Reconciled: lambda s, e: renewed(s, reconciled=s.session),
+    Reconciled: lambda s, e: renewed(s, reconciled=s.session, is_clean=not e.breaks),
     CashMoved: _cash_moved,
-    ModeChanged: lambda s, e: renewed(s, switch=moved(s.switch, e.trigger, e.at, e.drawdown_frac)),
+    ModeChanged: _mode_changed,
+    OverrideRevoked: lambda s, e: renewed(s, switch=override_ended(s.switch)),
+    PositionsSeen: _positions_seen,
+    FlatConfirmed: lambda s, e: renewed(s, flat_epoch=e.epoch, held_there={}, is_clean=False),
+    FlattenDelayed: lambda s, e: renewed(s, told_flat_at=e.at),
+    CloseAllAsked: lambda s, e: renewed(s, closed_all_at=e.at),
+    CoolOffCounted: _cooled,
+    OrderAdopted: lambda s, e: renewed(s, orders={**s.orders, e.order.client_order_id: e.order}),
+    LimitsChanged: _limits_changed,
+    LimitsFileSeen: lambda s, e: renewed(s, limits_file=e.limits, limits_looser=e.looser),
+    StrategyEnabled: _strategy_enabled,
+    TestOrderAsked: lambda s, e: renewed(s, is_test_asked=True),
     Latched: lambda s, e: renewed(s, switch=latched(s.switch, e.latch)),
     Unlatched: lambda s, e: renewed(s, switch=unlatched(s.switch, e.latch)),
+    OperatorEnrolled: _of_authority(lambda a, e: enrolled(a, e.credential)),
+    OperatorRevoked: _of_authority(lambda a, e: revoked(a, e.credential_id)),
+    RequestMade: lambda s, e: renewed(s, authority=made(s.authority, e.request, s.epoch, e.monotonic_s)),
+    RequestOpened: _of_authority(lambda a, e: opened(a, e.request_id, e.token_hash)),
+    RequestEnded: _of_authority(lambda a, e: ended(a, e.request_id, e.proof, e.count)),
+    AttemptRefused: _of_authority(lambda a, e: attempted(a, e.request_id)),
 }
 
 
@@ -422,14 +596,18 @@ def folded(events: Iterable[Event], state: State | None = None) -> State:
 
 
 __all__ = [
+    "ACCEPTED_KEPT",
     "CHANGES",
     "EMPTY",
     "FLOWS_KEPT",
     "NO_MONEY",
     "REJECTED",
     "RESIDUAL",
+    "TEST",
+    "TEST_SYMBOL",
     "Change",
     "State",
     "changed",
     "folded",
+    "is_test",
 ]

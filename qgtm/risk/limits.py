@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Final
 
+from qgtm.core.codec import canonical
 from qgtm.core.errors import ConfigError
 from qgtm.core.universe import TRADED
 
@@ -261,6 +263,46 @@ def numbers(limits: Limits) -> dict[str, Decimal | int]:
     return found
 
 
+def texts(limits: Limits) -> dict[str, str]:
+    """Return every limit by its name as the journal and a request hold it."""
+    return {name: f"{Decimal(value):f}" for name, value in numbers(limits).items()}
+
+
+def limits_sha(limits: Limits) -> str:
+    """Return the sha256 in hex of all limits, however they are written."""
+    plain = {name: _text(Decimal(value)) for name, value in numbers(limits).items()}
+    return sha256(canonical(plain).encode("ascii")).hexdigest()
+
+
+def changed_limits(limits: Limits | None, news: Mapping[str, str]) -> Limits:
+    """Return the limits with new values by name; without `limits` the news hold every one of them.
+
+    Judges nothing: that was done before it was written down. Raises TypeError when one is missing.
+    """
+    before = {} if limits is None else numbers(limits)
+    return _built({**before, **{name: Decimal(value) for name, value in news.items()}})
+
+
+def wished_limits(limits: Limits, news: Mapping[str, str]) -> Limits:
+    """Return the limits with new values by name, as a person types them; raises as `limits_from`."""
+    found: dict[str, object] = {**numbers(limits), **{name: _number(text) for name, text in news.items()}}
+    table: dict[str, Any] = {}
+    for name, value in found.items():
+        outer, dot, inner = name.partition(".")
+        if dot and outer in TABLES:
+            table.setdefault(outer, {})[inner] = value
+        else:
+            table[name] = value
+    return limits_from(table)
+
+
+def _number(text: str) -> object:
+    try:
+        return Decimal(text.replace("_", ""))
+    except ArithmeticError:
+        return text
+
+
 def _beside(limits: Limits, other: Limits) -> dict[str, Decimal | int]:
     """Return every limit, with an override for each symbol that either has."""
     symbols = (*limits.single_name_override_frac, *other.single_name_override_frac)
@@ -290,10 +332,14 @@ __all__ = [
     "TABLES",
     "Kind",
     "Limits",
+    "changed_limits",
     "contradictions",
     "limits_from",
+    "limits_sha",
     "loosened",
     "numbers",
     "outer_bound",
+    "texts",
     "tighter_of",
+    "wished_limits",
 ]

@@ -200,7 +200,7 @@ def test_accepted_break_in_cash_or_of_a_foreign_order_leaves_positions() -> None
     cash = BreakAccepted(subject="cash", brokers=dec(5), reason="seen", by="OpA")
     foreign = BreakAccepted(subject="by-hand", brokers=dec(3), reason="seen", by="OpA")
     assert changed(state, cash).cash_usd == 5
-    assert changed(state, foreign) == state
+    assert changed(state, foreign) == replace(state, accepted=("by-hand",))
 
 
 def test_refused_order_ends_and_its_symbol_waits_for_new_targets() -> None:
