@@ -117,10 +117,11 @@ _NAMES: Final = ", ".join(COLUMNS)
 
 def _cells(path: Path, line: int, row: list[str], cells: "itemgetter[Any]") -> tuple[str, ...]:
     try:
-        return cells(row)
+        found: tuple[str, ...] = cells(row)
     except IndexError:
         message = f"{_at(path, line)}: the line breaks off after {len(row)} values; write the whole bar"
         raise MarketError(message) from None
+    return found
 
 
 def _parquet_rows(path: Path) -> tuple[list[str], list[_Row]]:

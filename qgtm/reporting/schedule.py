@@ -94,14 +94,13 @@ class JobLedger:
 
     def _load(self) -> dict[str, dict[str, dict[str, Any]]]:
         try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
+            return _jobs(json.loads(self._path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as problem:
             raise ConfigError(
                 f"{self._path} cannot be read ({problem}). Move it away; the next job counts as the first."
             ) from problem
-        return dict(found)
 
     def entry(self, job: str, week: str) -> Mapping[str, Any]:
         """Return what is known of a job's week; nothing when it has not come up."""
@@ -124,6 +123,18 @@ class JobLedger:
         for week in sorted(weeks)[:-WEEKS_KEPT]:
             del weeks[week]
         write_atomic(self._path, (json.dumps(self._jobs, indent=2, sort_keys=True) + "\n").encode())
+
+
+def _jobs(found: Any) -> dict[str, dict[str, dict[str, Any]]]:
+    if not (_is_table(found) and all(map(_is_table, found.values()))):
+        raise ValueError("it is no ledger of jobs")
+    if not all(_is_table(entry) for weeks in found.values() for entry in weeks.values()):
+        raise ValueError("a week in it is no table")
+    return dict(found)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict)
 
 
 @dataclass

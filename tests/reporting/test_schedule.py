@@ -254,8 +254,11 @@ def test_scheduler_waits_for_an_exchange_that_is_not_there_yet(tmp_path: Path) -
     assert "qgtm up" in said[0]
 
 
-def test_ledger_that_cannot_be_read_is_refused_with_the_next_step(tmp_path: Path) -> None:
-    (tmp_path / "scheduler.json").write_text("{half")
+@pytest.mark.parametrize(
+    "text", ["", "{half", "[1]", "null", '{"review": [1]}', '{"review": {"2026-W01": 1}}']
+)
+def test_ledger_that_cannot_be_read_is_refused_with_the_next_step(tmp_path: Path, text: str) -> None:
+    (tmp_path / "scheduler.json").write_text(text)
     with pytest.raises(ConfigError, match="Move it away"):
         JobLedger(tmp_path / "scheduler.json")
 
