@@ -34,19 +34,19 @@ def unknown_order(order_id: str) -> Refusal:
 
 def ask_cancel(desk: Desk, order: Order, now: datetime) -> Order | Refusal:
     """Ask for a cancel: taken means asked for, and a fill may still come first."""
-    if not order.is_live or order.status in ("pending_replace", "held"):
+    if not order.is_live or order.status == "pending_replace" or order.is_replacement_waiting:
         return _closed(order, "canceled")
     if order.status == "pending_cancel":
         return order
+    order.turn_at = now if order.status == "held" else _cancel_at(desk, order, now)
     move(desk, order, "pending_cancel", now)
-    order.turn_at = _cancel_at(desk, order, now)
     emit(desk, "pending_cancel", order, now)
     return order
 
 
 def cancel_now(desk: Desk, order: Order, now: datetime) -> None:
     """Cancel at once, as the close-all call does before it sells."""
-    if order.status in ("pending_replace", "held") or not order.is_live:
+    if order.status == "pending_replace" or order.is_replacement_waiting or not order.is_live:
         return
     end(desk, order, "canceled", now)
 

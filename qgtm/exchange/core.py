@@ -5,7 +5,7 @@ The same market, seed, requests and times give the same state to the last digit.
 replay use this class; a client over the wire sees it through `wire.handle`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
@@ -17,6 +17,7 @@ from qgtm.exchange.asset import Asset, assets_of
 from qgtm.exchange.day import add_activity
 from qgtm.exchange.desk import Desk, Halt
 from qgtm.exchange.event import AccountView, Activity, Execution, PositionView, TradeUpdate, Worth
+from qgtm.exchange.group import exits_of
 from qgtm.exchange.lifecycle import emit
 from qgtm.exchange.market.port import Market
 from qgtm.exchange.order import Order, OrderRequest, Refusal
@@ -99,9 +100,11 @@ class Exchange:
         if isinstance(admission, Refusal):
             return admission
         order = self._new_order(request, admission)
-        self.desk.book.add(order)
-        emit(self.desk, "accepted" if order.status == "accepted" else "pending_new", order, self.now)
-        self._timetable.plan(order)
+        for one in (order, *exits_of(order, request.exits, self._ids)):
+            self.desk.book.add(one)
+            if one.status != "held":
+                emit(self.desk, "accepted" if one.status == "accepted" else "pending_new", one, self.now)
+            self._timetable.plan(one)
         return order
 
     def cancel(self, order_id: str, now: datetime) -> Order | Refusal:
@@ -156,6 +159,11 @@ class Exchange:
         if status == "open":
             return list(self.desk.book.live.values())
         return [o for o in self.desk.book.all if status == "all" or not o.is_live]
+
+    @property
+    def legs(self) -> Mapping[str, Sequence[Order]]:
+        """Return the exits that came with an order, by that order's id."""
+        return self.desk.book.legs
 
     # -- account -------------------------------------------------------------------------
 
@@ -257,8 +265,8 @@ class Exchange:
         delay = timedelta(seconds=self.desk.habits.activation_s if is_open else 0)
         return Order(
             seq=seq,
-            id=self.desk.new_id("order", seq),
-            client_order_id=request.client_order_id or self.desk.new_id("client order", seq),
+            id=self._ids(seq)[0],
+            client_order_id=request.client_order_id or self._ids(seq)[1],
             symbol=request.symbol,
             side=request.side,
             kind=request.kind,
@@ -277,7 +285,11 @@ class Exchange:
             expires_at=admission.timing.expires_at,
             look_at=admission.timing.active_at + delay,
             held_usd=admission.held_usd,
+            order_class="" if request.order_class == "simple" else request.order_class,
         )
+
+    def _ids(self, seq: int) -> tuple[str, str]:
+        return self.desk.new_id("order", seq), self.desk.new_id("client order", seq)
 
     def _replacement(self, old: Order, request: OrderRequest) -> Order:
         hold = change.new_hold(self.desk, old, request, self.now)
@@ -288,4 +300,5 @@ class Exchange:
         )
         new = self._new_order(request, timing)
         new.status, new.replaces, new.look_at = "held", old.id, None
+        new.order_class, new.parent_id = old.order_class, old.parent_id
         return new

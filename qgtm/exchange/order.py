@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Side = Literal["buy", "sell"]
 Kind = Literal["market", "limit", "stop", "stop_limit", "trailing_stop"]
@@ -24,7 +24,7 @@ _ENDINGS: tuple[Status, ...] = ("filled", "canceled", "expired", "rejected")
 NEXT_STATUS: dict[Status, tuple[Status, ...]] = {
     "accepted": ("new", "pending_cancel", *_ENDINGS),
     "pending_new": ("new", "pending_cancel", *_ENDINGS),
-    "held": ("pending_new", "accepted", "new", "canceled", "expired", "rejected"),
+    "held": ("pending_new", "accepted", "new", "pending_cancel", "canceled", "expired", "rejected"),
     "new": ("partially_filled", "pending_cancel", "pending_replace", "replaced", *_ENDINGS),
     "partially_filled": (
         "partially_filled", "pending_cancel", "pending_replace", "replaced", *_ENDINGS,
@@ -39,6 +39,18 @@ NEXT_STATUS: dict[Status, tuple[Status, ...]] = {
 }  # fmt: skip
 TERMINAL: frozenset[Status] = frozenset(s for s, after in NEXT_STATUS.items() if not after)
 REPLACEABLE: frozenset[Status] = frozenset({"new", "partially_filled"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exits:
+    """The exits that come with an order, in dollars: a profit's limit; a stop, and perhaps its limit."""
+
+    profit: Decimal | None = None
+    stop: Decimal | None = None
+    stop_limit: Decimal | None = None
+
+
+NO_EXITS: Final = Exits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +75,7 @@ class OrderRequest:
     client_order_id: str | None = None
     position_intent: PositionIntent | None = None
     order_class: str = ""
+    exits: Exits = NO_EXITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +131,13 @@ class Order:
     turn_at: datetime | None = None
     looks: int = 0
     held_usd: Decimal = ZERO
+    order_class: str = ""
+    parent_id: str | None = None
+
+    @property
+    def is_replacement_waiting(self) -> bool:
+        """Say whether the order waits to take another's place; an exit that waits for its entry does not."""
+        return self.status == "held" and self.replaces is not None
 
     @property
     def is_live(self) -> bool:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from qgtm.exchange.account import account_view, over_guard
 from qgtm.exchange.desk import Desk
+from qgtm.exchange.group import price_problem
 from qgtm.exchange.market.port import Quote
 from qgtm.exchange.order import ZERO, Order, OrderRequest, PositionIntent, Refusal
 from qgtm.exchange.shape import is_fractional, shape_refusal
@@ -50,6 +51,7 @@ def admit(desk: Desk, request: OrderRequest, now: datetime) -> Admission | Refus
     intent = inferred_intent(request, position)
     refused = (
         _intent(request, intent)
+        or _exits(request, intent, quote)
         or _wash(desk, request)
         or _holding(desk, request, position, quote)
         or _short(desk, request, intent)
@@ -137,6 +139,11 @@ def _intent(request: OrderRequest, inferred: PositionIntent) -> Refusal | None:
         return None
     words = inferred.replace("_", " ")
     return _refuse(422, _VALUE, f"position intent mismatch. inferred {words}")
+
+
+def _exits(request: OrderRequest, intent: PositionIntent, quote: Quote) -> Refusal | None:
+    problem = price_problem(request, intent, quote.last)
+    return None if problem is None else _refuse(422, _VALUE, problem)
 
 
 def _wash(desk: Desk, request: OrderRequest) -> Refusal | None:

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from qgtm.exchange.group import form_problem
 from qgtm.exchange.order import Kind, OrderRequest, Refusal, TimeInForce
 
 _FORM = 40010001
@@ -54,8 +55,8 @@ def _words(request: OrderRequest) -> Refusal | None:
         return _value(f"invalid time_in_force {request.time_in_force} for {request.kind} orders")
     if request.position_intent not in _INTENTS:
         return _form(f"invalid position_intent: {request.position_intent}")
-    if request.order_class not in ("", "simple"):
-        return _value(f"order_class {request.order_class} is not offered here; send simple orders")
+    if (problem := form_problem(request)) is not None:
+        return _value(problem)
     if request.client_order_id is not None and not 1 <= len(request.client_order_id) <= 128:
         return _form("client_order_id must be no more than 128 characters")
     return None
@@ -92,7 +93,13 @@ def _amount(request: OrderRequest) -> Refusal | None:
 
 
 def _price_values(request: OrderRequest) -> Refusal | None:
-    prices = {"limit_price": request.limit_price, "stop_price": request.stop_price}
+    prices = {
+        "limit_price": request.limit_price,
+        "stop_price": request.stop_price,
+        "take_profit.limit_price": request.exits.profit,
+        "stop_loss.stop_price": request.exits.stop,
+        "stop_loss.limit_price": request.exits.stop_limit,
+    }
     for name, price in prices.items():
         if price is not None and (found := _price(name, price)) is not None:
             return found

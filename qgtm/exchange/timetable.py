@@ -5,6 +5,7 @@ from datetime import datetime
 
 from qgtm.exchange.day import dawn, dusk
 from qgtm.exchange.desk import Desk
+from qgtm.exchange.group import follow
 from qgtm.exchange.hours import Hours
 from qgtm.exchange.lifecycle import emit, end, move
 from qgtm.exchange.look import look
@@ -91,9 +92,15 @@ class Timetable:
             self.plan_look(order)
         elif rank == EXPIRE and order.expires_at == at:
             end(self.desk, order, "expired", at)
+        self._follow(order, at)
+
+    def _follow(self, order: Order, at: datetime) -> None:
+        """Let those that belong to an order follow it."""
+        for leg in follow(self.desk, order, at):
+            self.plan_look(leg)
 
     def _turn(self, order: Order, at: datetime) -> None:
-        if order.status == "held":
+        if order.is_replacement_waiting:
             self._swap(order, at)
         else:
             end(self.desk, order, "canceled", at)
@@ -109,6 +116,7 @@ class Timetable:
         open_qty = None if new.qty is None else new.qty - old.filled_qty
         old.replaced_by = new.id
         end(self.desk, old, "replaced", at)
+        self._follow(old, at)
         if open_qty is not None and open_qty <= 0:
             end(self.desk, new, "rejected", at)
             return

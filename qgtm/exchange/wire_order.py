@@ -1,12 +1,21 @@
 """Orders over the wire: `/v2/orders` in all its forms."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
 from qgtm.exchange.asset import Asset
 from qgtm.exchange.change import Replacement
-from qgtm.exchange.order import Kind, Order, OrderRequest, PositionIntent, Refusal, Side, TimeInForce
+from qgtm.exchange.order import (
+    Exits,
+    Kind,
+    Order,
+    OrderRequest,
+    PositionIntent,
+    Refusal,
+    Side,
+    TimeInForce,
+)
 from qgtm.exchange.text import moment, plain, price, stamp, symbols, whole
 from qgtm.exchange.wire import Call, Malformed, Response, decimal_from, error, refused
 
@@ -14,8 +23,8 @@ _FLAGS = {"none": False, "": False, "false": False, "true": True}
 _KINDS = ("market", "limit", "stop", "stop_limit", "trailing_stop")
 
 
-def order_json(order: Order, assets: dict[str, Asset]) -> dict[str, Any]:
-    """Return an order as Alpaca writes it: amounts as strings, absent values as null."""
+def order_json(order: Order, assets: dict[str, Asset], legs: Sequence[Order] = ()) -> dict[str, Any]:
+    """Return an order as Alpaca writes it: amounts as strings, absent values as null, exits under `legs`."""
     asset = assets.get(order.symbol)
     return {
         "id": order.id,
@@ -38,7 +47,7 @@ def order_json(order: Order, assets: dict[str, Asset]) -> dict[str, Any]:
         "qty": plain(order.qty),
         "filled_qty": plain(order.filled_qty),
         "filled_avg_price": price(order.filled_avg_price),
-        "order_class": "",
+        "order_class": order.order_class,
         "order_type": order.kind,
         "type": order.kind,
         "side": order.side,
@@ -48,7 +57,7 @@ def order_json(order: Order, assets: dict[str, Asset]) -> dict[str, Any]:
         "stop_price": plain(order.stop_price),
         "status": order.status,
         "extended_hours": order.extended_hours,
-        "legs": None,
+        "legs": [order_json(leg, assets) for leg in legs] or None,
         "trail_percent": plain(order.trail_percent),
         "trail_price": plain(order.trail_price),
         "hwm": plain(order.hwm),
@@ -59,7 +68,7 @@ def order_json(order: Order, assets: dict[str, Asset]) -> dict[str, Any]:
 
 def submit(call: Call) -> Response:
     """Answer `POST /v2/orders`."""
-    return _order(call, call.exchange.submit(_request(call.json()), call.now))
+    return _order(call, call.exchange.submit(_request(call.json()), call.now), is_nested=True)
 
 
 def replace(call: Call) -> Response:
@@ -98,7 +107,7 @@ def cancel_all(call: Call) -> Response:
 def by_id(call: Call) -> Response:
     """Answer `GET /v2/orders/{id}`."""
     order = call.exchange.order(call.parts[0])
-    return _missing(call.parts[0]) if order is None else _order(call, order)
+    return _missing(call.parts[0]) if order is None else _order(call, order, is_nested=_is_nested(call))
 
 
 def by_client_id(call: Call) -> Response:
@@ -120,7 +129,20 @@ def listed(call: Call) -> Response:
     if query.get("direction", "desc") != "asc":
         found.reverse()
     limit = whole(query.get("limit"), "limit", 50, 500)
-    return Response(200, [order_json(o, call.exchange.desk.assets) for o in found[:limit]])
+    legs = call.exchange.legs if _is_nested(call) else {}
+    inner = {leg.id for order in found for leg in legs.get(order.id, ())}
+    rows = [order for order in found if order.id not in inner][:limit]
+    return Response(
+        200, [order_json(o, call.exchange.desk.assets, _sorted(legs.get(o.id, ()))) for o in rows]
+    )
+
+
+def _is_nested(call: Call) -> bool:
+    return call.request.query.get("nested", "").lower() == "true"
+
+
+def _sorted(legs: Sequence[Order]) -> list[Order]:
+    return sorted(legs, key=lambda leg: (leg.stop_price is not None, leg.seq))
 
 
 def _filter(query: Mapping[str, str]) -> Callable[[Order], bool]:
@@ -149,10 +171,11 @@ def _between_ids(call: Call, orders: list[Order]) -> list[Order]:
     return [o for o in orders if (before is None or o.seq < before) and (after is None or o.seq > after)]
 
 
-def _order(call: Call, answer: Order | Refusal) -> Response:
+def _order(call: Call, answer: Order | Refusal, *, is_nested: bool = False) -> Response:
     if isinstance(answer, Refusal):
         return refused(answer)
-    return Response(200, order_json(answer, call.exchange.desk.assets))
+    legs = _sorted(call.exchange.legs.get(answer.id, ())) if is_nested else ()
+    return Response(200, order_json(answer, call.exchange.desk.assets, legs))
 
 
 def _missing(order_id: str) -> Response:
@@ -169,6 +192,8 @@ def _request(body: dict[str, Any]) -> OrderRequest:
     own = body.get("client_order_id")
     if not isinstance(own, str | None):
         raise Malformed("client_order_id must be a string")
+    exits = _exits(body)
+    is_pair = body.get("order_class") == "oco"  # its limit order is the take-profit itself
     return OrderRequest(
         symbol=body["symbol"].upper(),
         side=cast(Side, body["side"]),
@@ -176,14 +201,31 @@ def _request(body: dict[str, Any]) -> OrderRequest:
         time_in_force=cast(TimeInForce, body["time_in_force"]),
         qty=decimal_from(body.get("qty"), "qty"),
         notional=decimal_from(body.get("notional"), "notional"),
-        limit_price=_number(body, "limit_price"),
+        limit_price=exits.profit
+        if is_pair and body.get("limit_price") is None
+        else _number(body, "limit_price"),
         stop_price=_number(body, "stop_price"),
         trail_price=_number(body, "trail_price"),
         trail_percent=_number(body, "trail_percent"),
         extended_hours=_flag(body, "extended_hours"),
         client_order_id=own or None,
+        exits=exits,
         position_intent=cast(PositionIntent | None, body.get("position_intent")),
         order_class=body.get("order_class") or "",
+    )
+
+
+def _exits(body: dict[str, Any]) -> Exits:
+    if body.get("legs"):
+        raise Malformed("legs belong to orders for options, which are not offered here")
+    parts = {name: body.get(name) or {} for name in ("take_profit", "stop_loss")}
+    for name, part in parts.items():
+        if not isinstance(part, dict):
+            raise Malformed(f"{name} must be an object with its prices")
+    return Exits(
+        profit=_number(parts["take_profit"], "limit_price"),
+        stop=_number(parts["stop_loss"], "stop_price"),
+        stop_limit=_number(parts["stop_loss"], "limit_price"),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from qgtm.exchange.order import Order, OrderRequest, Refusal
+from qgtm.exchange.order import Exits, Order, OrderRequest, Refusal
 from qgtm.exchange.price import Shock
 from qgtm.exchange.setting import Switches
 
@@ -19,6 +19,7 @@ def refusal(answer: object) -> tuple[int, int]:
     return answer.status, answer.code
 
 
+BRACKET = {"order_class": "bracket", "exits": Exits(profit=D(110), stop=D(90))}
 FORM = [
     ({"side": "hold"}, 40010001, "side"),
     ({"kind": "limit"}, 40010001, "limit orders require only limit price"),
@@ -42,7 +43,23 @@ FORM = [
     ({"kind": "stop", "stop_price": D("99"), "time_in_force": "ioc"}, 42210000, "time_in_force"),
     ({"extended_hours": True}, 42210000, "extended hours order must be"),
     ({"client_order_id": "x" * 129}, 40010001, "128"),
-    ({"order_class": "bracket"}, 42210000, "order_class"),
+    ({"order_class": "mleg"}, 42210000, "order_class mleg is not offered here"),
+    ({"order_class": "bracket"}, 42210000, "both of take_profit.limit_price and stop_loss.stop_price"),
+    ({"order_class": "bracket", "exits": Exits(profit=D(110))}, 42210000, "both of"),
+    ({"order_class": "oto", "exits": Exits(profit=D(110), stop=D(90))}, 42210000, "either of"),
+    ({"order_class": "oto", "exits": Exits(stop_limit=D(90))}, 42210000, "either of"),
+    ({"exits": Exits(stop=D(90))}, 42210000, "need the order_class"),
+    ({**BRACKET, "time_in_force": "ioc"}, 42210000, "DAY or GTC"),
+    ({**BRACKET, "qty": D("0.5")}, 42210000, "simple orders"),
+    ({**BRACKET, "qty": None, "notional": D(100)}, 42210000, "simple orders"),
+    ({**BRACKET, "kind": "stop", "stop_price": D(101)}, 42210000, "market or limit"),
+    ({**BRACKET, "order_class": "oco"}, 42210000, "must be limit"),
+    ({**BRACKET, "exits": Exits(profit=D("110.001"), stop=D(90))}, 42210000, "take_profit.limit_price"),
+    ({**BRACKET, "exits": Exits(profit=D(110), stop=D("-1"))}, 40010001, "stop_loss.stop_price"),
+    ({**BRACKET, "exits": Exits(profit=D(90), stop=D(110))}, 42210000, "take_profit.limit_price must be >"),
+    ({**BRACKET, "exits": Exits(profit=D(100), stop=D(90))}, 42210000, "take_profit.limit_price must be >="),
+    ({**BRACKET, "exits": Exits(profit=D(110), stop=D(100))}, 42210000, "stop_loss.stop_price must be <="),
+    ({**BRACKET, "side": "sell"}, 42210000, "take_profit.limit_price must be <"),
     ({"symbol": "TSLA"}, 42210000, "not found"),
 ]
 
