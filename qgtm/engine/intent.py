@@ -179,6 +179,8 @@ def owned(lacking: Mapping[str, Decimal], signed: Decimal) -> dict[str, Decimal]
 
 def crossed(wish: Wish) -> StrategiesCrossed | None:
     """Return what meets inside the book at the middle of the quote: the smaller of the two sides."""
+    if len(wish.shares) < 2:  # one strategy has nobody to meet
+        return None
     buys = sum((part for part in wish.shares.values() if part > 0), NO_MONEY)
     sells = -sum((part for part in wish.shares.values() if part < 0), NO_MONEY)
     met = min(buys, sells).quantize(MILLIONTH, ROUND_DOWN)

@@ -55,7 +55,8 @@ def _view(strategy: Views, written: Any, bars: Bars) -> tuple[dict[str, float | 
         raise ValueError(f"a view lies outside [-1, 1]: {values}")
     view = {s: None if v != v else v for s, v in zip(strategy.symbols, values, strict=True)}
     written = strategy.encode(carried)
-    canonical((view, written))  # what the journal could not hold is this strategy's fault, not the loop's
+    if written is not None or {float} != set(map(type, values)):
+        canonical((view, written))  # what the journal could not hold is this strategy's fault, not the loop's
     return view, written
 
 

@@ -8,6 +8,7 @@ worse counts.
 
 # cell 5 of notebooks/risk/var.ipynb
 from dataclasses import dataclass
+from itertools import accumulate
 from math import ceil, sqrt
 
 import numpy as np
@@ -96,11 +97,8 @@ def forecast_variances(profits: FloatArray) -> FloatArray:
     """
     squares = np.square(profits)
     variance = float(squares[: PARAMS.burn_in].mean())
-    forecasts = [variance]
-    for square in squares[PARAMS.burn_in :].tolist():
-        variance = PARAMS.decay * variance + (1.0 - PARAMS.decay) * square
-        forecasts.append(variance)
-    return np.array(forecasts)
+    news, decay = (1.0 - PARAMS.decay) * squares[PARAMS.burn_in :], PARAMS.decay
+    return np.array(list(accumulate(news.tolist(), lambda old, new: decay * old + new, initial=variance)))
 
 
 def value_at_risk_frac(weights: FloatArray, returns: FloatArray) -> float:
