@@ -8,6 +8,7 @@ from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from qgtm.adapters.files import StateDir, state_dir, unread
 from qgtm.core.codec import canonical
@@ -109,10 +110,11 @@ class Feeds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Web:
-    """Where the pages listen."""
+    """Where the pages listen, and under which https address OpB opens them, None for this machine alone."""
 
     host: str
     port: Annotated[int, between(1, 65535)]
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +243,17 @@ def _contradictions(config: Sections) -> Iterator[str]:
         yield 'exchange.market is "recorded": name the folder of bars in exchange.bars_dir.'
     if config.web.port == config.exchange.port:
         yield f"web.port and exchange.port are both {config.web.port}: give one of them another."
+    if config.web.origin and not is_origin(config.web.origin):
+        yield f'web.origin is {config.web.origin!r}: write the address that OpB opens, such as "https://fund.example".'
     if config.fund.mode == "live" and not config.gates.enforce:
         yield 'gates.enforce must be true with fund.mode = "live": only proven strategies trade real money.'
     if config.fund.mode == "live" and not config.broker.account_number:
         yield 'broker.account_number must pin the account with fund.mode = "live": write its number.'
+
+
+def is_origin(text: str) -> bool:
+    """Return whether `text` is an https address of a name; no passkey is bound to a number."""
+    parts = urlsplit(text)
+    is_bare = not (parts.path or parts.query or parts.fragment or parts.username)
+    name = parts.hostname or ""
+    return parts.scheme == "https" and is_bare and any(part.isalpha() for part in name.split(".")[-1:])

@@ -66,6 +66,21 @@ class StateDir:
         return self.root / "lease.json"
 
     @property
+    def web(self) -> Path:
+        """Return the web's own record of sessions and tries."""
+        return self.root / "web.db"
+
+    @property
+    def secrets(self) -> Path:
+        """Return the folder of the one-time secrets."""
+        return self.root / "secrets"
+
+    @property
+    def watchdog(self) -> Path:
+        """Return the watchdog's own word."""
+        return self.root / "watchdog.json"
+
+    @property
     def exchange(self) -> Path:
         """Return the folder of the embedded exchange."""
         return self.root / "exchange"

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from qgtm.adapters.files import write_atomic
 from qgtm.core.request import Credential, Person, Proof, ProofKind
@@ -30,6 +31,13 @@ class Site:
 
     rp_id: str
     origins: tuple[str, ...]
+
+
+def site_of(origin: str | None, port: int) -> Site:
+    """Return the site of a configuration's `web.origin`; without one it is this machine's own `localhost`."""
+    if origin:
+        return Site(urlsplit(origin).hostname or "", (origin.rstrip("/"),))
+    return Site("localhost", (f"http://localhost:{port}",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,13 @@ class Prover:
             return NotProven("it is too long to be a proof")
         judge = PROVERS[proof.kind]
         return judge(self, challenge, proof, credential, last_count, now)
+
+    def verify(
+        self, challenge: bytes, proof: Proof, credential: Credential, last_count: int, now: datetime
+    ) -> int | str:
+        """Return the count that a proof shows, or why it does not hold; arguments as for `judged`."""
+        found = self.judged(challenge, proof, credential, last_count, now)
+        return found.count if isinstance(found, Proven) else found.reason
 
     def _passkey(
         self, challenge: bytes, proof: Proof, credential: Credential, last_count: int, now: datetime

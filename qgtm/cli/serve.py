@@ -5,13 +5,17 @@ import socket
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Final
+from urllib.parse import urlsplit
 
 import typer
 
 from qgtm.adapters.clock import SystemClock
-from qgtm.adapters.files import StateDir
+from qgtm.adapters.files import StateDir, made_writable
+from qgtm.adapters.inbox import Inbox
+from qgtm.adapters.proof import site_of
 from qgtm.cli.options import ConfigPath, configured, say
 from qgtm.config import Config
+from qgtm.core.commands import Command
 from qgtm.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 
     from qgtm.web.desk import Desk
     from qgtm.web.gate import App
+    from qgtm.web.operators import Office
 
 LIVE: Final = "/live"
 STOP_S: Final = 1  # of the three seconds that a stop may take, for answers on their way
@@ -34,6 +39,7 @@ def command(live: Pictures = True, config: ConfigPath = None) -> None:
     has_live = live and all(find_spec(name) for name in ("panel", "bokeh_fastapi", "dashboards"))
     say(f"OpB's page: http://{_shown(loaded.web.host)}:{loaded.web.port}/   API: /api/health and more")
     say(f"State folder: {state_dir.root}. {_word(has_live)}Ctrl-C stops.")
+    say(f"What only an operator may do: {site_of(loaded.web.origin, loaded.web.port).origins[0]}/acts")
     _run(application(loaded, state_dir, has_live=has_live), listener)
 
 
@@ -41,14 +47,30 @@ def application(config: Config, state_dir: StateDir, *, has_live: bool) -> "App"
     """Return everything that is served, behind its gate."""
     from qgtm.web.app import create_app, guarded
     from qgtm.web.desk import Desk
-    from qgtm.web.gate import door_of
+    from qgtm.web.gate import LOOPBACK, door_of
     from qgtm.web.lookout import Lookout
 
-    desk = Desk(Lookout(state_dir, config.limits))
-    app = create_app(desk, config.limits, live=LIVE if has_live else None)
+    desk, clock, web = Desk(Lookout(state_dir, config.limits)), SystemClock(), config.web
+    office = _office(config, state_dir, desk, clock)
+    app = create_app(desk, config.limits, live=LIVE if has_live else None, office=office)
     if has_live:
         mount_live(app, desk)
-    return guarded(app, door_of(config.web.host, config.web.port), SystemClock())
+    names = [urlsplit(web.origin).netloc] if web.origin else []
+    is_private = bool(web.origin) or web.host not in LOOPBACK
+    return guarded(app, door_of(web.host, web.port, names), clock, office, is_private=is_private)
+
+
+def _office(config: Config, state_dir: StateDir, desk: "Desk", clock: SystemClock) -> "Office":
+    """Return what answers the operators' plain pages: the only part that writes."""
+    from qgtm.web.operators import office_of
+
+    inbox = Inbox(made_writable(state_dir).inbox)
+    site = site_of(config.web.origin, config.web.port)
+
+    def put(command: Command) -> None:
+        inbox.put(command, str(getattr(command, "by", "page")), clock.now())
+
+    return office_of(desk, site, state_dir.web, state_dir.secrets, put, clock)
 
 
 def mount_live(app: "FastAPI", desk: "Desk") -> None:

@@ -15,6 +15,7 @@ from qgtm.core.events import (
     Booted,
     CashMoved,
     Event,
+    RequestEnded,
     SessionClosed,
     Stopped,
 )
@@ -39,14 +40,16 @@ class Alert:
 class Chronicle:
     """Take the journal's events in, in order; read the fields at any time.
 
-    `at` is the last row's venue time. `first_sample_s` is process time at the last daemon's first
-    sample of the account, taken within the second in which it goes live.
+    `ended` says how the last request to both operators ended. `at` is the last row's venue time.
+    `first_sample_s` is process time at the last daemon's first sample of the account, taken within the second
+    in which it goes live.
     """
 
     state: State = field(default_factory=State)
     ledger: Ledger = field(default_factory=Ledger)
     signals: SignalBook = field(default_factory=SignalBook)
     alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=ALERTS_KEPT))
+    ended: str = ""
     at: datetime | None = None
     booted: Booted | None = None
     stopped: str | None = None
@@ -69,6 +72,8 @@ class Chronicle:
                 self.booted, self.stopped, self.first_sample_s = event, None, None
             case Stopped():
                 self.stopped = event.reason
+            case RequestEnded():
+                self.ended = f"The last request was {event.outcome.value}: {event.reason}."
             case AlertRaised():
                 self.alerts.append(Alert(at, event.level, event.text))
             case SessionClosed():

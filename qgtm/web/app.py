@@ -1,4 +1,4 @@
-"""The web application: OpB's page, the API and the page's one script. It shows and never writes."""
+"""The web application: OpB's page, the API, and the operators' plain pages, which alone write."""
 
 import gzip
 from collections.abc import AsyncIterator
@@ -18,19 +18,25 @@ from qgtm.web.asset import FOREVER, Packed, asset, takes_gzip
 from qgtm.web.desk import Desk
 from qgtm.web.gate import App, Door, Gate, Meter
 from qgtm.web.lookout import Look
+from qgtm.web.operators import OPEN, WRITES, Office, add_operators
 from qgtm.web.page import ageing, phone_page, policy, style
 
 REQUESTS_A_MINUTE: Final = 60
 ALERTS_SHOWN: Final = 8
 
 
-def create_app(desk: Desk, limits: Limits, live: str | None = None) -> FastAPI:
-    """Return the application; `live` is where the live view will be mounted, None for none."""
+def create_app(desk: Desk, limits: Limits, live: str | None = None, office: Office | None = None) -> FastAPI:
+    """Return the application; `live` is where the live view will be mounted, None for none.
+
+    `office` answers the operators' plain pages; without it nobody can act here.
+    """
 
     @asynccontextmanager
     async def alive(app: FastAPI) -> AsyncIterator[None]:
         yield
         desk.close()
+        if office:
+            office.close()
 
     app = FastAPI(
         title="QGTM",
@@ -43,12 +49,19 @@ def create_app(desk: Desk, limits: Limits, live: str | None = None) -> FastAPI:
     app.include_router(router(desk, limits))
     app.add_exception_handler(HTTPException, _refused)
     _add_page(app, desk, live)
+    if office:
+        add_operators(app, office)
     return app
 
 
-def guarded(app: App, door: Door, clock: Clock) -> App:
-    """Return the application behind its gate, with packed scripts."""
-    return Gate(Packed(app), door, Meter(clock, REQUESTS_A_MINUTE))
+def guarded(
+    app: App, door: Door, clock: Clock, office: Office | None = None, *, is_private: bool = False
+) -> App:
+    """Return the application behind its gate, with packed scripts; only operators read a private one."""
+    meter = Meter(clock, REQUESTS_A_MINUTE)
+    forms = WRITES if office else ()
+    knows = office.knows if office and is_private else None
+    return Gate(Packed(app), door, meter, forms=forms, lets_in=knows, open_to_all=OPEN)
 
 
 def _add_page(app: FastAPI, desk: Desk, live: str | None) -> None:

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 WINDOW_S: Final = 60.0
 MOST_CLIENTS: Final = 1000  # remembered at once, so that a flood of addresses costs no memory
 POLICY_VIOLATION: Final = 1008
+LARGEST_FORM: Final = 65_536  # bytes
 STRICT: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # BokehJS makes functions from text and sets styles: this page alone may, and it holds no secrets.
 LIVE: Final = (
@@ -108,7 +109,8 @@ class Meter:
 class Gate:
     """Wrap an application. `metered` are the paths' beginnings that the meter counts.
 
-    Nothing here writes, so GET and HEAD are all that is answered.
+    GET and HEAD are answered everywhere, POST only under `forms`: from our own pages, and no more than a
+    form. With `lets_in` only those read whose cookies it knows, except under `open_to_all`.
     """
 
     app: App
@@ -116,6 +118,9 @@ class Gate:
     meter: Meter
     metered: tuple[str, ...] = ("/api/", "/live")
     policies: Mapping[str, str] = field(default_factory=lambda: {"/live": LIVE})
+    forms: tuple[str, ...] = ()
+    lets_in: Callable[[str], Awaitable[bool]] | None = None
+    open_to_all: tuple[str, ...] = ()
     most_sockets: int = 40
     _numbers: Any = field(default_factory=lambda: count(1))
     _sockets: int = 0
@@ -137,6 +142,9 @@ class Gate:
         if refusal:
             await _answer(out, *refusal)
             return
+        if not await self._is_let_in(scope):
+            await _go_and_sign_in(out)
+            return
         number = 0
         try:
             await self.app(scope, receive, out)
@@ -154,13 +162,23 @@ class Gate:
         origins = _values(scope, b"origin")
         if origins and not (len(origins) == 1 and self.door.lets_origin(origins[0])):
             return 403, "a page from elsewhere may not ask"
-        if scope["method"] not in ("GET", "HEAD"):
+        if scope["method"] == "POST" and scope["path"].startswith(self.forms or ("\0",)):
+            if not origins:
+                return 403, "a form comes from one of our own pages, and this came from none"
+            if not _is_form(scope):
+                return 413, "that is no form of this server's"
+        elif scope["method"] not in ("GET", "HEAD"):
             return 405, "this server only shows: GET and HEAD"
         if scope["path"].startswith(self.metered):
             wait_s = self.meter.wait_s(_client(scope))
             if wait_s:
                 return 429, f"more than {self.meter.per_minute} requests in a minute; wait", wait_s
         return None
+
+    async def _is_let_in(self, scope: Scope) -> bool:
+        if self.lets_in is None or scope["path"].startswith(self.open_to_all or ("\0",)):
+            return True
+        return await self.lets_in("; ".join(_values(scope, b"cookie")))
 
     def _lets_host(self, scope: Scope) -> bool:
         hosts = _values(scope, b"host")
@@ -177,7 +195,8 @@ class Gate:
         """Let a websocket in from our own pages alone: one without an Origin is no page's."""
         origins = _values(scope, b"origin")
         is_ours = len(origins) == 1 and self.door.lets_origin(origins[0])
-        if not (is_ours and self._lets_host(scope)) or self._sockets >= self.most_sockets:
+        is_known = is_ours and self._lets_host(scope) and await self._is_let_in(scope)
+        if not is_known or self._sockets >= self.most_sockets:
             await receive()  # the handshake, which has to be heard before it is answered
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "not from here"})
             return
@@ -215,6 +234,18 @@ async def _close(send: Send) -> None:
         await send({"type": "websocket.close", "code": 1011})
     except RuntimeError:  # it is closed already
         log.debug("the websocket was closed before")
+
+
+async def _go_and_sign_in(send: Send) -> None:
+    headers = [(b"location", b"/sign-in"), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _is_form(scope: Scope) -> bool:
+    kinds, lengths = _values(scope, b"content-type"), _values(scope, b"content-length")
+    is_small = len(lengths) == 1 and lengths[0].isdigit() and int(lengths[0]) <= LARGEST_FORM
+    return is_small and len(kinds) == 1 and kinds[0].startswith("application/x-www-form-urlencoded")
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:
