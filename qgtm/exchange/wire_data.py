@@ -17,6 +17,12 @@ from qgtm.exchange.wire import Call, Malformed, Response
 _TIMEFRAME = re.compile(r"(\d{1,3})(Min|T|Hour|H|Day|D|Week|W|Month|M)")
 _UNITS = {"T": "Min", "H": "Hour", "D": "Day", "W": "Week", "M": "Month"}
 _MOST = {"Min": 59, "Hour": 23, "Day": 1, "Week": 1, "Month": 12}
+_WORDS = {
+    "adjustment": ("raw", "split", "dividend", "all"),
+    "sort": ("asc", "desc"),
+    "feed": ("iex", "sip", "otc", "boats", "overnight", "delayed_sip"),
+    "currency": ("USD",),
+}
 _RECENT = timedelta(minutes=15)
 _MINUTE = timedelta(minutes=1)
 _SESSIONS_BACK = 6
@@ -91,9 +97,12 @@ def _span(call: Call) -> BarQuery | None:
     unit = _UNITS.get(found[2], found[2])
     if not 1 <= int(found[1]) <= _MOST[unit]:
         raise Malformed(f"invalid timeframe: {query.get('timeframe')}")
+    for name, words in _WORDS.items():
+        if query.get(name, "") not in ("", *words):
+            raise Malformed(f"invalid {name}: {query.get(name)}; it must be one of {', '.join(words)}")
     adjustment = query.get("adjustment") or "raw"
-    if adjustment not in ("raw", "split", "dividend", "all"):
-        raise Malformed(f"invalid adjustment: {adjustment}")
+    if query.get("asof") != "-":  # no symbol here was ever renamed, so its day changes nothing
+        day(query.get("asof"), "asof")
     midnight = call.now.astimezone(NEW_YORK).replace(hour=0, minute=0, second=0, microsecond=0)
     start = moment(query.get("start"), "start") or midnight.astimezone(UTC)
     end = moment(query.get("end"), "end", end_of_day=True)

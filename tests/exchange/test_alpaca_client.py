@@ -243,6 +243,37 @@ def test_portfolio_history_follows_equity(served: Live) -> None:
     assert minutes.equity[0] == 249_999.0
 
 
+@pytest.mark.parametrize(
+    ("asked", "gains"),
+    [
+        ({}, [-1.0] * 6 + [0.0]),  # six hours of Tuesday's rest, and Wednesday's first
+        ({"pnl_reset": "no_reset"}, [-1.0] * 7),
+        ({"intraday_reporting": "extended_hours"}, [-1.0] * 10 + [0.0] * 6),
+    ],
+)
+def test_intraday_profit_begins_anew_each_day_unless_asked_otherwise(
+    served: Live, asked: dict[str, str], gains: list[float]
+) -> None:
+    served.trading.submit_order(market(qty=100))
+    served.control("advance", to="close")
+    served.control("advance", to="open")
+    served.later(60)
+    query = {"start": START.isoformat(), "timeframe": "1H", **asked}
+    answer = served.trading.get("/account/portfolio/history", query)
+    assert answer["profit_loss"] == gains
+
+
+@pytest.mark.parametrize("wrong", ["pnl_reset=x", "intraday_reporting=x", "timeframe=2H", "period=9Q"])
+def test_portfolio_history_of_another_kind_is_422(served: Live, wrong: str) -> None:
+    assert refused(served.trading.get, f"/account/portfolio/history?{wrong}").status_code == 422
+
+
+@pytest.mark.parametrize("wrong", ["currency=EUR", "sort=up", "feed=x", "asof=x", "adjustment=x", "limit=0"])
+def test_bars_of_another_kind_are_422(served: Live, wrong: str) -> None:
+    assert refused(served.data.get, f"/stocks/bars?symbols=GLD&timeframe=1Day&{wrong}").status_code == 422
+    served.data.get("/stocks/bars?symbols=GLD&timeframe=1Day&currency=USD&sort=desc&feed=iex&asof=-")
+
+
 def test_activities_come_a_page_at_a_time_and_overlap_nowhere(served: Live) -> None:
     for n in range(7):
         served.trading.submit_order(market(qty=n + 1))
