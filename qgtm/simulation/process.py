@@ -34,7 +34,7 @@ class Life:
 class Worker:
     """One thread of the hands: one deed at a time, its answer when its calls have taken their time."""
 
-    def __init__(self, line: Timeline, life: Life, doing: Callable[[Wanted], None]) -> None:
+    def __init__(self, line: Timeline, life: Life, doing: Callable[[Wanted, bool], None]) -> None:
         self._line = line
         self._life = life
         self._doing = doing
@@ -69,11 +69,12 @@ class Worker:
         before, life.spent_s, life.is_calling = (life.spent_s, life.is_calling), 0.0, True
         answer: Done | None = None
         trouble: Exception | None = None
-        self._doing(effect)
+        self._doing(effect, False)
         try:
             answer = deed(effect)
         except Exception as problem:  # noqa: BLE001 - handed to who asked, as a thread's future does
             trouble = problem
+        self._doing(effect, True)
         spent_s = life.spent_s
         life.spent_s, life.is_calling = before
         return spent_s, answer, trouble
@@ -102,7 +103,7 @@ class VirtualHands(Hands):
 
     line: Timeline
     life: Life
-    doing: Callable[[Wanted], None]
+    doing: Callable[[Wanted, bool], None]
 
     def _worker(self, is_urgent: bool) -> Any:
         if is_urgent not in self._workers:
@@ -117,7 +118,7 @@ def hands_of(
     ordinary: Deed,
     urgent: Deed,
     wake: Callable[[], None],
-    doing: Callable[[Any], None],
+    doing: Callable[[Any, bool], None],
 ) -> VirtualHands:
     """Return the hands of one life."""
     hands = VirtualHands(ordinary, urgent, monotonic=lambda: line.process_s, wake=wake)

@@ -66,6 +66,10 @@ class Ground(Protocol):
         """Note that a request left a process, or reached the exchange."""
         ...
 
+    def doing(self, effect: object, is_over: bool) -> None:
+        """Hear what a worker begins to do, and that it is done."""
+        ...
+
     def rest(self, seconds: float, is_enough: Callable[[], bool], life: Life) -> None:
         """Let time pass for a process that waits."""
         ...
@@ -194,7 +198,7 @@ class VirtualRig(Rig):
 
     def _hands(self, ordinary: Deed, urgent: Deed) -> Hands:
         ground: Ground = self.ground
-        return hands_of(ground.line, self.life, ordinary, urgent, self.wake.set, lambda effect: None)
+        return hands_of(ground.line, self.life, ordinary, urgent, self.wake.set, ground.doing)
 
     def _order_stream(self, where: Endpoints) -> Any:
         ground: Ground = self.ground

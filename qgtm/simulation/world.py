@@ -7,7 +7,7 @@ loop; where it would wait, the world goes on.
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -25,6 +25,7 @@ from qgtm.core.outcome import Outcome
 from qgtm.engine.state import State
 from qgtm.exchange.core import Exchange
 from qgtm.exchange.setting import Habits
+from qgtm.live.reconciliation import ReadBooks
 from qgtm.live.run import live
 from qgtm.live.supervisor import FALLS_WITHIN_S, MOST_FALLS
 from qgtm.risk.kill_switch import must_flatten
@@ -44,6 +45,7 @@ EARLIEST, STARTS = (
 HEALING: Final = timedelta(hours=2)
 BEFORE, AFTER_OPEN = timedelta(minutes=6), timedelta(minutes=12)
 BEFORE_CLOSE, AFTER_CLOSE = timedelta(minutes=12), timedelta(minutes=6)
+HEALING_SPEED: Final = 20.0
 FAST_OPEN, FAST_CLOSED = 240.0, 3_600.0  # venue seconds a process second while nothing is the matter
 RESTART_S: Final = 2.0
 PERSON_S: Final = 240.0  # until a person has looked after a process that stays down
@@ -85,6 +87,7 @@ class World:
     lives: int = 0
     effects: int = 0
     is_tampered: bool = False
+    clock_error_s: float = 0.0
     is_down: bool = False  # stopped on purpose: nobody starts it again
     is_calm: bool = False
     is_healing: bool = False
@@ -107,6 +110,8 @@ class World:
         self.line = Timeline(self.begins_at, self.exchange, self._pump)
         self.state_dir = _state_dir(self.folder)
         self.adapter = self.make_adapter(self) if self.make_adapter else None
+        self._day: date | None = None
+        self._session: Session | None = None
         self.falls_s: deque[float] = deque(maxlen=MOST_FALLS)
         for session in self.sessions:
             for at in (session.open_at - BEFORE, session.close_at - BEFORE_CLOSE):
@@ -123,13 +128,18 @@ class World:
                 self._until_started_again()
         except Over:
             self.note("over")
+        except Violated:
+            return
 
     def _one_life(self) -> None:
         """Let one process boot and run to its end, however it comes."""
         self.lives += 1
         self.life = life = Life(self.lives)
         self.rig = rig = rig_on(self, life, {})
+        self.note("tampered", self.is_tampered)
         self.note("start", life.number)
+        machine: Any = rig.machine
+        machine.error_s = self.clock_error_s
         try:
             live(rig, self._hear_step)
             self.note("stopped", life.number)
@@ -148,6 +158,7 @@ class World:
 
     def _until_started_again(self) -> None:
         """Wait as the supervisor does: at once, or for a person after three falls in ten minutes."""
+        self._look_around()
         self.line.speed = 1.0
         now_s = self.line.process_s
         self.falls_s.append(now_s)
@@ -156,7 +167,8 @@ class World:
             self.note("given up")
             self.falls_s.clear()
         self.line.advance(PERSON_S if is_given_up else RESTART_S)
-        self.line.advance(float("inf"), lambda: not self.is_down)
+        while self.is_down:
+            self.line.advance(1.0)
 
     # -- the ground that a rig stands on ---------------------------------------------------
 
@@ -189,11 +201,17 @@ class World:
         if not method.startswith("GET"):
             self.effect(f"{stage} {method}", life)
 
+    def doing(self, effect: object, is_over: bool) -> None:
+        """Note when both books are being read: nothing may be changed meanwhile."""
+        if isinstance(effect, ReadBooks):
+            self.note("comparing", not is_over)
+
     def rest(self, seconds: float, is_enough: Callable[[], bool], life: Life) -> None:
         """Let time pass for the daemon's loop: until it rings, or its next turn has something to do."""
         if not life.is_alive:
             raise Crashed
         line = self.line
+        self._look_around()
         if not is_enough():
             line.speed = self._pace()
             line.advance(self._idle_s(seconds), is_enough)
@@ -232,11 +250,24 @@ class World:
         """Return whether something is planned that needs real time."""
         return False
 
+    def _look_around(self) -> None:
+        """See what stands in the way of the daemon."""
+
+    @property
+    def today(self) -> Session | None:
+        """Return today's session, None on a closed day."""
+        day = self.line.venue_at.date()
+        if day != self._day:
+            self._day, self._session = day, xnys().session_on(day)
+        return self._session
+
     def _pace(self) -> float:
         now = self.line.venue_at
         if self.is_hot():
             return 1.0
-        session = xnys().session_on(now.date())
+        if self.is_healing:
+            return HEALING_SPEED
+        session = self.today
         if session is None or not session.open_at - BEFORE <= now < session.close_at + AFTER_CLOSE:
             return FAST_CLOSED
         if now < session.open_at + AFTER_OPEN or now >= session.close_at - BEFORE_CLOSE:
@@ -251,9 +282,13 @@ class World:
         state, rig = self.state, self.rig
         if state is None or rig is None or not state.is_live or asked_s > 1.0:
             return asked_s
-        if state.live_orders or self.is_hot():
+        if state.live_orders or not rig.stream.is_listening or rig.is_resync_due:
             return 0.5
-        rest_s = 10.0 if state.is_open else 60.0
+        if self.is_hot():
+            return 2.0
+        session = self.today
+        is_near = session is not None and session.open_at - BEFORE <= self.line.venue_at < session.open_at
+        rest_s = 10.0 if state.is_open else 2.0 if is_near else 60.0
         if state.sampled_at_s is not None:
             rest_s = min(
                 rest_s,

@@ -1,0 +1,151 @@
+"""What must come about within a time, counted while nothing stands in the way."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from qgtm.simulation.checker.exposure import live_of
+from qgtm.simulation.trace import Mark
+
+if TYPE_CHECKING:
+    from qgtm.simulation.checker.check import Checker
+
+HALF: Final = Decimal("0.5")
+FLAT_S: Final = 60.0
+CANCEL_S: Final = 30.0
+LOST_CANCEL_S: Final = 35.0
+HALVE_S: Final = 600.0
+FOUND_S: Final = 1_200.0
+CALLS_S: Final = 5.0  # a call that is under way when the time is over
+
+
+@dataclass
+class Promise:
+    """One thing that must be true by `within_s` seconds without an obstacle; asked at each mark."""
+
+    invariant: str
+    within_s: float
+    is_kept: Callable[["Checker"], bool]
+    says: Callable[["Checker"], str]
+    is_void: Callable[["Checker"], bool]
+    unheeded: frozenset[str] = frozenset({"thin", "window"})  # obstacles that do not stop this clock
+    since_s: float | None = None
+    spent_s: float = 0.0
+
+    def weather(self, process_s: float, obstacles: frozenset[str]) -> None:
+        """Stop the clock while something stands in the way."""
+        if self.since_s is not None:
+            self.spent_s += process_s - self.since_s
+            self.since_s = None
+        if not obstacles - self.unheeded:
+            self.since_s = process_s
+
+    def verdict(self, checker: "Checker", mark: Mark) -> str | None:
+        """Return "" when kept or void, what is wrong when the time is over, None while it runs."""
+        if self.is_void(checker) or self.is_kept(checker):
+            return ""
+        running_s = 0.0 if self.since_s is None else mark.process_s - self.since_s
+        if self.spent_s + running_s <= self.within_s + CALLS_S:
+            return None
+        return self.says(checker)
+
+
+def promises_of(checker: "Checker", mark: Mark, kind: str, *about: Any) -> Iterator[Promise]:
+    """Yield what a mark, or a move of the switch, promises."""
+    make = _PROMISES.get(kind)
+    for promise in make(checker, *about) if make else ():
+        promise.weather(mark.process_s, checker.obstacles)
+        yield promise
+
+
+def _halted(checker: "Checker", before: str) -> Iterator[Promise]:
+    seq = checker.known.halted_seq
+    early = [
+        order.client_order_id
+        for order in checker.exchange.desk.book.live.values()
+        if "-flatten-" not in order.client_order_id
+    ]
+
+    def is_over(now: "Checker") -> bool:
+        return now.known.halted_seq != seq
+
+    def left(now: "Checker") -> list[str]:
+        live = now.exchange.desk.book.by_client_id
+        return [order_id for order_id in early if live[order_id].is_live]
+
+    def held(now: "Checker") -> list[str]:
+        desk = now.exchange.desk
+        lots = sorted(symbol for symbol, lot in desk.ledger.lots.items() if lot.qty)
+        return [symbol for symbol in lots if desk.halt_at(symbol, desk.now) is None]
+
+    yield Promise(
+        "V5",
+        CANCEL_S,
+        lambda now: not left(now),
+        lambda now: f"{left(now)} still live after the halt",
+        is_over,
+    )
+    yield Promise(
+        "V7",
+        FLAT_S,
+        lambda now: not held(now),
+        lambda now: f"{held(now)} not flat a minute after the halt",
+        is_over,
+    )
+
+
+def _reducing(checker: "Checker", before: str) -> Iterator[Promise]:
+    seq = checker.known.halted_seq
+    half = {symbol: abs(lot.qty) * HALF + 1 for symbol, lot in checker.exchange.desk.ledger.lots.items()}
+
+    def above(now: "Checker") -> list[str]:
+        lots = now.exchange.desk.ledger.lots
+        return [symbol for symbol, most in half.items() if symbol in lots and abs(lots[symbol].qty) > most]
+
+    yield Promise(
+        "V6",
+        HALVE_S,
+        lambda now: not above(now),
+        lambda now: f"{above(now)} not halved ten minutes after the soft cap",
+        lambda now: now.known.halted_seq != seq or bool(now.known.latches),
+        unheeded=frozenset(),
+    )
+
+
+def _lost(checker: "Checker") -> Iterator[Promise]:
+    early = [order.client_order_id for order in checker.exchange.desk.book.live.values()]
+
+    def left(now: "Checker") -> list[str]:
+        live = now.exchange.desk.book.by_client_id
+        return [order_id for order_id in early if live[order_id].is_live]
+
+    yield Promise(
+        "V14",
+        LOST_CANCEL_S,
+        lambda now: not left(now),
+        lambda now: f"{left(now)} still live after the stream was lost",
+        lambda now: False,
+    )
+
+
+def _drifted(checker: "Checker", symbol: str, shares: Decimal) -> Iterator[Promise]:
+    def is_found(now: "Checker") -> bool:
+        return symbol in now.known.breaks or bool(now.known.halted_s)
+
+    yield Promise(
+        "V13",
+        FOUND_S,
+        is_found,
+        lambda now: f"{shares} shares of {symbol} by another hand were not found",
+        lambda now: bool(live_of(now.exchange, symbol)) and is_found(now),
+    )
+
+
+_PROMISES: Final[dict[str, Callable[..., Iterator[Promise]]]] = {
+    "halted_hard": _halted,
+    "halted_dead_man": _halted,
+    "reducing": _reducing,
+    "lost": _lost,
+    "drift": _drifted,
+}

@@ -1,0 +1,327 @@
+"""A world with a story: days with faults drawn for each, people who act, a checker, and a healing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any, Final
+
+from qgtm.adapters.calendar import Session
+from qgtm.core.errors import QgtmError
+from qgtm.core.mode import Mode
+from qgtm.engine.state import State, folded
+from qgtm.live.run import live
+from qgtm.simulation.checker import Checker, Violation, bounds_from
+from qgtm.simulation.disk import Trouble
+from qgtm.simulation.fault import CLASSES, classes_of
+from qgtm.simulation.people import People
+from qgtm.simulation.process import Crashed, Life
+from qgtm.simulation.rig import rig_on
+from qgtm.simulation.trace import Mark
+from qgtm.simulation.world import Violated, World
+
+CALM_EVERY: Final = 4
+SETTLED: Final = timedelta(minutes=30)  # of good weather, until both books must agree
+BY_THE_CLOCK: Final = frozenset({"closed", "thin", "window"})
+LAST_LOOK: Final = timedelta(minutes=1)
+
+
+@dataclass
+class Story(World):
+    """The days of one seed.
+
+    `until` is the number of the mark at which to stop, None for the end; `is_strict` stops at a violation.
+    """
+
+    until: int | None = None
+    is_strict: bool = True
+    only: frozenset[str] | None = None  # fault classes that are let through, None for all
+    checker: Checker = field(init=False)
+    people: People = field(init=False)
+    faults: list[tuple[datetime, str, tuple[str, ...]]] = field(init=False, default_factory=list)
+    meddled: set[str] = field(init=False, default_factory=set)
+    crash_in: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.checker = Checker(
+            exchange=self.exchange,
+            rows=self.disk.rows,
+            bounds=bounds_from(self.config.path),
+            lease_epoch=lambda: self.disk.lease_epoch,
+            stop=self._violated,
+        )
+        self.listener = self._hear
+        self.on_effect = self._count_down
+        self.people = People(self, Random(f"{self.seed} people"))
+        self.people.begin()
+        self._obstacles: frozenset[str] = frozenset()
+        self._good_since = self.begins_at
+        self._needs_until_s = 0.0
+        self._weather_ends: dict[str, int] = {}
+        self._spells = 0
+        self._is_calm_today = False
+        plan = Random(f"{self.seed} plan")
+        for number, session in enumerate(self.sessions):
+            self._plan_day(number, session, plan)
+        self.line.at(self.sessions[-1].close_at, self._heal)
+        self.line.at(self.ends_at - timedelta(seconds=30), self._judge_healing)
+
+    # -- the plan --------------------------------------------------------------------------
+
+    def _plan_day(self, number: int, session: Session, plan: Random) -> None:
+        is_calm = number % CALM_EVERY == CALM_EVERY - 1
+        self.line.at(session.open_at - timedelta(minutes=10), lambda: self._begin_day(number, is_calm))
+        if not is_calm:
+            for name in classes_of(plan):
+                own = Random(f"{self.seed} {number} {name}")
+                if self.only is None or name in self.only:
+                    CLASSES[name].plan(self, own, session)
+        self.line.at(session.close_at - LAST_LOOK, lambda: self._end_day(is_calm))
+
+    def _begin_day(self, number: int, is_calm: bool) -> None:
+        self.note("day", number, is_calm)
+        if is_calm:
+            self._clear_weather()
+        state, rig = self.state, self.rig
+        is_clean = (
+            state is not None
+            and rig is not None
+            and state.is_live
+            and state.switch.mode is Mode.ACTIVE
+            and not (state.switch.latches or state.breaks or state.broker_lost or state.feeds_failed)
+            and not (self._obstacles - BY_THE_CLOCK or self.meddled_lately)
+            and not any(not wish_taken for wish_taken in self._wishes_taken())
+        )
+        self._is_calm_today = is_calm and is_clean
+
+    def _wishes_taken(self) -> list[bool]:
+        state = self.state
+        taken = 0 if state is None else state.command_id
+        return [wish.command_id <= taken for wish in self.disk.wishes[-5:]]
+
+    @property
+    def meddled_lately(self) -> bool:
+        """Return whether something was done of late that may still show."""
+        return self.line.process_s < self._needs_until_s
+
+    def _end_day(self, is_calm: bool) -> None:
+        """Judge the day a minute before its close, when all that is wanted should be done."""
+        self._look_around()
+        state = self.state
+        if state is None or self.rig is None:
+            return
+        is_good = not self._obstacles - {"thin", "window"} and self.line.venue_at - self._good_since > SETTLED
+        if is_good and not state.live_orders and not self.exchange.desk.book.live:
+            self.note("quiet")
+            self._replay()
+        if is_calm and self._is_calm_today:
+            fell = Decimal(0) if state.drawdown is None else state.drawdown.seen_frac
+            self.note("calm day", max(fell, self._worst_fall(state)))
+
+    def _worst_fall(self, state: State) -> Decimal:
+        return Decimal(1) if state.switch.mode is not Mode.ACTIVE else Decimal(0)
+
+    def _replay(self) -> None:
+        """Fold the journal anew, whole and from the newest snapshot: both must give the live state."""
+        rig = self.rig
+        if rig is None or not hasattr(rig, "kernel"):
+            return
+        live_state = rig.kernel.state
+        whole = folded(entry.event for entry in rig.journal.read())
+        kept = rig.snapshots.load(State, rig.journal.hash_at)
+        tail = folded((entry.event for entry in rig.journal.read(kept.head.seq)), kept.state)
+        differing = [
+            name
+            for name in State.__dataclass_fields__
+            if not _same(getattr(live_state, name), getattr(whole, name))
+            or not _same(getattr(live_state, name), getattr(tail, name))
+        ]
+        self.note("replayed", not differing, ", ".join(differing))
+
+    def _heal(self) -> None:
+        """Let everything be well: two hours without a fault, after which the daemon must be itself again."""
+        self.is_healing = True
+        self._clear_weather()
+        self.set_clock_error(0.0)
+        self.set_tampered(False)
+        self.set_trouble("", 0.0)
+        self.crash_in = None
+        for symbol in sorted(self.exchange.desk.halts):
+            self.exchange.resume(symbol, self.line.venue_at)
+        self.start_again()
+        self.note("healing")
+
+    def _judge_healing(self) -> None:
+        state, rig = self.state, self.rig
+        is_live = state is not None and rig is not None and state.is_live and self.life.is_alive
+        needs: list[str] = []
+        if state is not None:
+            needs = [latch.value for latch in state.switch.latches]
+            needs += [state.switch.mode.value] if state.switch.mode.value.startswith("halted") else []
+        self.note("healed", is_live, tuple(needs))
+        if is_live and state is not None and not state.live_orders:
+            self.note("quiet")
+            self._replay()
+
+    # -- what faults do --------------------------------------------------------------------
+
+    def strike(self, name: str, *about: str) -> None:
+        """Write down that a fault strikes."""
+        self.weather.note(name)
+        self.faults.append((self.line.venue_at, name, about))
+        self.note("fault", name, *about)
+
+    def needs_seconds(self, seconds: float) -> None:
+        """Let venue time run at its real speed for so long: process seconds matter now."""
+        self._needs_until_s = max(self._needs_until_s, self.line.process_s + seconds)
+        self.line.speed = 1.0
+
+    @property
+    def is_troubled(self) -> bool:
+        """Return whether process seconds matter now."""
+        return self.line.process_s < self._needs_until_s or bool(self._obstacles - BY_THE_CLOCK)
+
+    def set_weather(self, chances: Mapping[str, Any], seconds: float) -> None:
+        """Set chances for a while; a later spell of the same kind outlasts an earlier one."""
+        if self.is_healing:
+            return
+        self._spells += 1
+        mine = self._spells
+        for name, value in chances.items():
+            setattr(self.weather, name, value)
+            self._weather_ends[name] = mine
+        self.strike("weather", *(f"{name} {value}" for name, value in chances.items()))
+        self.needs_seconds(seconds + 30)
+        self._look_around()
+
+        def end() -> None:
+            for name in chances:
+                if self._weather_ends.get(name) == mine:
+                    setattr(self.weather, name, type(self.weather).__dataclass_fields__[name].default)
+            self._look_around()
+
+        self.line.after(seconds, end)
+
+    def _clear_weather(self) -> None:
+        self.weather.clear()
+        self._look_around()
+
+    def set_clock_error(self, seconds: float) -> None:
+        """Put the machine's clock wrong, or right."""
+        self.clock_error_s = seconds
+        if self.rig is not None:
+            machine: Any = self.rig.machine
+            machine.error_s = seconds
+        self._look_around()
+
+    def set_trouble(self, trouble: Trouble, seconds: float) -> None:
+        """Let the disk fail for a while."""
+        self.disk.trouble = trouble
+        if not trouble:
+            self._look_around()
+            return
+        self.strike("disk", trouble)
+        self.needs_seconds(seconds + 300)
+        self.line.after(seconds, lambda: self.set_trouble("", 0.0))
+        self._look_around()
+
+    def set_tampered(self, is_on: bool) -> None:
+        """Change a print on the disk, or put it right."""
+        if is_on != self.is_tampered:
+            self.is_tampered = is_on
+            self.strike("tampered" if is_on else "untampered")
+            self._look_around()
+
+    def drop_stream(self) -> None:
+        """Break the stream's connection."""
+        if self.rig is not None and hasattr(self.rig, "stream"):
+            stream: Any = self.rig.stream
+            stream.drop()
+
+    def start_again(self) -> None:
+        """Let a daemon that was stopped on purpose be started again."""
+        self.is_down = False
+        self._look_around()
+
+    def start_second(self) -> None:
+        """Start a second daemon beside the first: it must not come up."""
+        if not self.life.is_alive or self.is_down:
+            return
+        self.strike("second daemon")
+        second = Life(-1)
+        rig = rig_on(self, second, {})
+        try:
+            live(rig, lambda step: None)
+            self.checker.broken("V16", "a second daemon came up beside the first")
+        except QgtmError as problem:
+            self.note("second refused", str(problem)[:60])
+        finally:
+            second.is_alive = False
+
+    def _count_down(self, number: int, what: str) -> None:
+        if self.crash_in is None:
+            return
+        self.crash_in -= 1
+        if self.crash_in <= 0:
+            self.crash_in = None
+            self.note("killed at", what)
+            raise Crashed
+
+    # -- what stands in the way ------------------------------------------------------------
+
+    def _look_around(self) -> None:
+        """Tell the checker what keeps the daemon from doing what it must."""
+        weather, state, line = self.weather, self.state, self.line
+        session = self.today
+        names = {
+            "down": self.is_down or not self.life_is_up,
+            "paused": self.life_is_up and self.life.paused_until_s > line.process_s,
+            "weather": any(
+                getattr(weather, name) != type(weather).__dataclass_fields__[name].default
+                for name in type(weather).__dataclass_fields__
+                if name != "fired" and not name.startswith("frame")
+            ),
+            "clock": bool(self.clock_error_s),
+            "disk": bool(self.disk.trouble),
+            "tampered": self.is_tampered,
+            "stream": state is not None and state.broker_lost is not None,
+            "closed": session is None or not session.open_at <= line.venue_at < session.close_at,
+            "thin": self.exchange.desk.habits.partial_fill_frac > 0.5,
+            "window": session is None or not is_in_window(session, line.venue_at),
+        }
+        found = frozenset(name for name, is_there in names.items() if is_there)
+        if found - BY_THE_CLOCK:
+            self._good_since = line.venue_at
+        if found != self._obstacles:
+            self._obstacles = found
+            self.note("obstacles", *sorted(found))
+
+    @property
+    def life_is_up(self) -> bool:
+        """Return whether a process is there and live."""
+        state = self.state
+        return hasattr(self, "life") and self.life.is_alive and state is not None and state.is_live
+
+    # -- what the checker hears ------------------------------------------------------------
+
+    def _hear(self, mark: Mark) -> None:
+        self.checker.hear(mark)
+        if mark.what == "fault":
+            self._good_since = self.line.venue_at
+        if self.until is not None and mark.number >= self.until:
+            raise Violated
+
+    def _violated(self, violation: Violation) -> None:
+        if self.is_strict:
+            raise Violated
+
+
+def is_in_window(session: Session, at: datetime) -> bool:
+    """Return whether ordinary orders may go out: not in the first five minutes, nor in the last ten."""
+    return session.open_at + timedelta(minutes=5) <= at < session.close_at - timedelta(minutes=10)
+
+
+def _same(first: Any, second: Any) -> bool:
+    return bool(first == second)
