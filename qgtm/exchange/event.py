@@ -43,6 +43,11 @@ class TradeUpdate:
     execution: Execution | None = None
 
     @property
+    def order_seq(self) -> int:
+        """Return the order's number."""
+        return int(self.snapshot[0])
+
+    @property
     def order(self) -> Order:
         """Return the order as it was at that moment."""
         return order_from(self.snapshot)

@@ -4,14 +4,15 @@ Nothing is serialised on the way, so a replay spends its time on decisions and f
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 
 from qgtm.adapters.alpaca_parse import STATES
 from qgtm.adapters.calendar import xnys
 from qgtm.core.bar import Bar, BarSet, nonsense
-from qgtm.core.events import AccountSampled, BarsClosed, CashMoved, QuoteSeen
+from qgtm.core.events import AccountSampled, BarsClosed, CashMoved, MarketHoursSeen, QuoteSeen
 from qgtm.core.order import Order, OrderState, Side
 from qgtm.core.outcome import Accepted, Outcome, Rejected
 from qgtm.core.universe import SYMBOLS
@@ -29,6 +30,17 @@ class DirectBroker:
     exchange: Exchange
     market: Market
     times: Clock
+    _hours: MarketHoursSeen | None = field(init=False, default=None)
+
+    def hours(self) -> MarketHoursSeen:
+        """Return `clock` as the fact that it was seen: the same one until the market opens or closes."""
+        now, known = self.times.now(), self._hours
+        if known is None or now >= (known.next_close_at if known.is_open else known.next_open_at):
+            seen = self.clock()
+            known = self._hours = MarketHoursSeen(
+                is_open=seen.is_open, next_open_at=seen.next_open_at, next_close_at=seen.next_close_at
+            )
+        return known
 
     def clock(self) -> MarketClock:
         """Return what the venue's clock says, by the calendar: the end of the bars shows in nothing."""
@@ -154,6 +166,9 @@ def broker_order(order: VenueOrder) -> BrokerOrder:
     )
 
 
+_IN_ORDER: Final = tuple(sorted(SYMBOLS))
+
+
 @dataclass
 class DirectFeed:
     """The exchange's market as a Feed."""
@@ -192,8 +207,8 @@ class DirectFeed:
         return [self._closed(session) for session in finished]
 
     def _closed(self, session: Session) -> BarsClosed:
-        found = {symbol: self.market.figures(symbol, session.day) for symbol in sorted(SYMBOLS)}
-        rows = {symbol: row for symbol, row in found.items() if row is not None}
+        figures, day = self.market.figures, session.day
+        rows = {symbol: row for symbol in _IN_ORDER if (row := figures(symbol, day)) is not None}
         refused = {symbol: why for symbol, row in rows.items() if (why := nonsense(*row))}
         bars = {symbol: row for symbol, row in rows.items() if symbol not in refused} if refused else rows
         return BarsClosed(session=session.day, known_at=session.close_at, bars=bars, refused=refused)

@@ -1,7 +1,7 @@
 """Recorded bars through the same step, risk and exchange core as live, in virtual time.
 
 A session is walked as the daemon would live it: open, settle, rounds of orders until the targets are
-reached, a sample of the account at the close, then the session's bars and the views for the next open.
+reached, samples of the account at the close, then the session's bars and the views for the next open.
 Nothing looks past the session being walked, so a longer folder gives the same journal up to its last day.
 """
 
@@ -18,6 +18,7 @@ from qgtm.adapters.clock import ManualClock
 from qgtm.core.effects import Effect, FetchBars, PollOrders, SampleAccount
 from qgtm.core.errors import MarketError
 from qgtm.core.events import Booted, CashMoved, Event, FeedRecovered, TimePassed, WentLive
+from qgtm.core.mode import Mode
 from qgtm.core.money import exact
 from qgtm.engine.desk import PARAMS as LIVE
 from qgtm.engine.desk import Desk
@@ -27,8 +28,11 @@ from qgtm.exchange.market.port import Market, Session
 from qgtm.exchange.setting import Habits
 from qgtm.features.history import History
 from qgtm.live.kernel import Kernel
-from qgtm.live.perform import OHLCV, World, key_of, market_hours, perform, update_of
+from qgtm.live.perform import OHLCV, World, key_of, perform, update_of
 from qgtm.ports import Journal
+from qgtm.risk.drawdown import Drawdown
+from qgtm.risk.kill_switch import KillSwitch
+from qgtm.risk.limits import Limits
 from qgtm.simulation.direct import DirectBroker, DirectFeed, broker_order
 
 # A daily bar says what the first and the last trade were and nothing certain of the time between, so orders
@@ -36,6 +40,7 @@ from qgtm.simulation.direct import DirectBroker, DirectFeed, broker_order
 AT_THE_OPEN: Final = replace(LIVE, settle_s=5, round_every_s=5)
 LAST_LOOK: Final = timedelta(seconds=10)
 SAMPLES: Final = 3  # that must agree before a peak or a fall counts
+CALM_SHARE: Final = Decimal("0.5")  # of the soft cap; a smaller fall is not looked at thrice
 AFTER_CLOSE: Final = timedelta(minutes=5)
 FIRST_LOOK: Final = timedelta(seconds=1)
 LONGEST_LOOK: Final = timedelta(minutes=5)
@@ -119,6 +124,8 @@ class Replay:
         for _ in range(SAMPLES):
             self.clock.wait(self.desk.params.sample_every_s)  # process time passes, venue time is held
             self._turn(session)
+            if is_calm(self.kernel.state.drawdown, self.kernel.state.switch, self.desk.limits):
+                break
         self._at(session.close_at + AFTER_CLOSE)
         self._turn(session)
 
@@ -185,7 +192,7 @@ class Replay:
         if isinstance(effect, PollOrders):
             return self._news()
         if isinstance(effect, SampleAccount):
-            return [market_hours(self._broker), self._broker.sample()]
+            return [self._broker.hours(), self._broker.sample()]
         return (isinstance(effect, FetchBars) and self._bars(effect)) or perform(effect, self._world)
 
     def _bars(self, effect: FetchBars) -> list[Event]:
@@ -197,9 +204,23 @@ class Replay:
 
     def _news(self) -> list[Event]:
         """Return what the exchange said of orders since the last look, the latest word of each."""
-        latest = {update.order.client_order_id: update.order for update in self._heard}
+        latest = {update.order_seq: update for update in self._heard}
         self._heard.clear()
-        return [update_of(broker_order(order)) for order in latest.values()]
+        return [update_of(broker_order(update.order)) for update in latest.values()]
+
+
+def is_calm(drawdown: Drawdown | None, switch: KillSwitch, limits: Limits) -> bool:
+    """Return whether more samples at the same prices can move nothing that a decision hangs on.
+
+    One sample that both sources bear out, no peak to confirm, no fall that comes near a cap, and no cap
+    that has acted: the samples that would confirm it are then left out.
+    """
+    if drawdown is None or drawdown.doubt is not None:
+        return False
+    if switch.mode is not Mode.ACTIVE or switch.override_floor_frac is not None:
+        return False
+    is_peak = drawdown.seen_usd > drawdown.high_water_mark_usd
+    return not is_peak and drawdown.seen_frac < CALM_SHARE * limits.soft_cap_frac
 
 
 def _habits(desk: Desk) -> Habits:
