@@ -145,8 +145,9 @@ _WRITERS: dict[Any, Writer] = {Decimal: _decimal, float: _float, str: _text, dat
 
 def canonical(value: object) -> str:
     """Return `value` as canonical JSON; raise EventError for what JSON cannot hold (NaN, a set of sets)."""
+    kind: Any = value.__class__
     try:
-        return _writer(type(value))(value)
+        return _writer(kind)(value)
     except (ValueError, TypeError, RecursionError) as problem:
         raise EventError(f"{type(value).__name__} cannot be written to the journal: {problem}") from problem
 
