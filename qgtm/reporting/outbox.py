@@ -1,0 +1,221 @@
+"""The outbox: which alerts are to reach whom, on the disk before anybody is told, and what became of each.
+
+Each alert of the journal comes in once. Out it goes at least once: a crash right
+after sending sends again. The first of a cause goes at once, what follows within five minutes is told
+together; red is never held back.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from qgtm.adapters.database import explained_by_sqlite, open_reader, open_writer, writing
+from qgtm.core.events import AlertRaised
+from qgtm.core.instant import instant_from_text, text_from_instant
+from qgtm.core.request import Person
+from qgtm.ports import Entry
+
+APPLICATION_ID: Final = 0x7167626F  # "qgbo"
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE message (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        person TEXT NOT NULL,
+        level TEXT NOT NULL,
+        cause TEXT NOT NULL,
+        text TEXT NOT NULL,
+        raised_at TEXT NOT NULL,  -- venue time, of the journal's row
+        due_at TEXT NOT NULL,     -- wall clock
+        made_at TEXT NOT NULL,
+        done_at TEXT
+    ) STRICT;
+    CREATE UNIQUE INDEX message_once ON message (person, raised_at, cause, level, text);
+    CREATE INDEX message_open ON message (due_at) WHERE done_at IS NULL;
+    CREATE TABLE delivery (
+        message INTEGER NOT NULL REFERENCES message (id),
+        channel TEXT NOT NULL,
+        at TEXT NOT NULL,
+        problem TEXT NOT NULL     -- empty when it was taken
+    ) STRICT;
+    CREATE INDEX delivery_by_message ON delivery (message);
+    CREATE TABLE mark (seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
+    INSERT INTO mark VALUES (0, '');
+    """,
+)
+TOLD_TOGETHER: Final = timedelta(minutes=5)
+LEVELS: Final = ("yellow", "orange", "red")  # info is written down, and wakes nobody
+# What both are told, whatever its colour.
+FOR_BOTH: Final = ("kill switch", "override", "dead man", "limits", "key", "request", "halt", "restore")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One alert, or several of one cause, on the way to one person."""
+
+    ids: tuple[int, ...]
+    person: Person
+    level: str
+    cause: str
+    text: str
+    raised_at: datetime
+    tries: int
+
+
+class Outbox:
+    """Open or make the outbox; one process writes it. Raises JournalError with the next step."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection = open_writer(path, APPLICATION_ID, MIGRATIONS)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    # -- in ------------------------------------------------------------------------------
+
+    @property
+    def mark(self) -> tuple[int, str]:
+        """Return the last journal row that was taken in: its number and hash."""
+        seq, row_hash = self._rows("SELECT seq, hash FROM mark")[0]
+        return int(seq), str(row_hash)
+
+    def begin_anew(self) -> None:
+        """Read from the first row again, for a journal that was put back: what was told once stays told."""
+        with explained_by_sqlite(self._path), writing(self._connection):
+            self._connection.execute("UPDATE mark SET seq = 0, hash = ''")
+
+    def take(self, entries: Iterable[Entry], now: datetime) -> int:
+        """Take the alerts of new journal rows in, and return how many messages they made.
+
+        `now` is the wall clock. All of it is one transaction, with the mark of how far was read.
+        """
+        made, last = 0, None
+        with explained_by_sqlite(self._path), writing(self._connection):
+            for entry in entries:
+                last = entry
+                if isinstance(entry.event, AlertRaised) and entry.event.level in LEVELS:
+                    made += self._add(entry.event, entry.at, now)
+            if last is not None:
+                self._connection.execute("UPDATE mark SET seq = ?, hash = ?", (last.seq, last.hash))
+        return made
+
+    def _add(self, alert: AlertRaised, at: datetime, now: datetime) -> int:
+        people = recipients(alert)
+        for person in people:
+            row = (
+                person.value, alert.level, alert.cause, alert.text, text_from_instant(at),
+                text_from_instant(self._due_at(alert, person, now)), text_from_instant(now),
+            )  # fmt: skip
+            self._connection.execute(
+                "INSERT OR IGNORE INTO message (person, level, cause, text, raised_at, due_at, made_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+        return len(people)
+
+    def _due_at(self, alert: AlertRaised, person: Person, now: datetime) -> datetime:
+        """Return when a message is to go: now, or with what else came of its cause within five minutes."""
+        if alert.level == "red":
+            return now
+        sql = (
+            "SELECT due_at FROM message WHERE person = ? AND cause = ? AND level = ? "
+            "ORDER BY due_at DESC LIMIT 1"
+        )
+        found = self._rows(sql, (person.value, alert.cause, alert.level))
+        last = instant_from_text(found[0][0]) if found else None
+        if last is None or now - last >= TOLD_TOGETHER:
+            return now
+        return last if last > now else last + TOLD_TOGETHER
+
+    # -- out -----------------------------------------------------------------------------
+
+    def due(self, now: datetime) -> tuple[Message, ...]:
+        """Return what is to go now, red first; messages of one cause that are due together are one."""
+        sql = (
+            "SELECT id, person, level, cause, text, raised_at, "
+            "(SELECT COUNT(DISTINCT at) FROM delivery WHERE message = message.id) "
+            "FROM message WHERE done_at IS NULL AND due_at <= ? ORDER BY level = 'red' DESC, id"
+        )
+        groups: dict[tuple[Any, ...], list[Any]] = {}
+        for row in self._rows(sql, (text_from_instant(now),)):
+            number, person, level, cause, *_ = row
+            alone = number if level == "red" else 0
+            groups.setdefault((person, level, cause, alone), []).append(row)
+        return tuple(map(_message, groups.values()))
+
+    def tried(self, message: Message, results: Sequence[tuple[str, str]], now: datetime) -> None:
+        """Write down what each channel said, (name, problem or empty), and when the next try is due.
+
+        A message is done when one channel took it; else it is tried again, ever more seldom.
+        """
+        at = text_from_instant(now)
+        is_done = any(not problem for _, problem in results)
+        again = text_from_instant(now + pause(message.tries + 1))
+        with explained_by_sqlite(self._path), writing(self._connection):
+            for number in message.ids:
+                rows = [(number, name, at, problem) for name, problem in results]
+                self._connection.executemany("INSERT INTO delivery VALUES (?, ?, ?, ?)", rows)
+                if is_done:
+                    self._connection.execute("UPDATE message SET done_at = ? WHERE id = ?", (at, number))
+                else:
+                    self._connection.execute("UPDATE message SET due_at = ? WHERE id = ?", (again, number))
+
+    def _rows(self, sql: str, values: tuple[str, ...] = ()) -> list[Any]:
+        with explained_by_sqlite(self._path):
+            return self._connection.execute(sql, values).fetchall()
+
+
+def recipients(alert: AlertRaised) -> tuple[Person, ...]:
+    """Return who is told: both of what is red or touches how the fund is run, else OpA alone."""
+    is_for_both = alert.level == "red" or alert.cause.startswith(FOR_BOTH)
+    return (Person.OPA, Person.OPB) if is_for_both else (Person.OPA,)
+
+
+def pause(tries: int) -> timedelta:
+    """Return how long after the n-th failed try (from 1) the next one comes: 5 s, doubled, 10 min at most."""
+    return timedelta(seconds=min(600, 5 * 2 ** min(tries - 1, 10)))
+
+
+def _message(rows: Sequence[Any]) -> Message:
+    person, level, cause = rows[0][1:4]
+    texts = list(dict.fromkeys(row[4] for row in rows))
+    return Message(
+        ids=tuple(row[0] for row in rows),
+        person=Person(person),
+        level=level,
+        cause=cause,
+        text="\n".join(texts),
+        raised_at=instant_from_text(rows[0][5]),
+        tries=max(row[6] for row in rows),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What has not reached anybody for a while: how many messages, the oldest's moment, the last problem."""
+
+    number: int
+    since: datetime | None
+    problem: str
+
+
+def waiting(path: Path, now: datetime, grace: timedelta = timedelta(seconds=60)) -> Waiting:
+    """Return what has been waiting for longer than `grace`; nothing without a file. Raises JournalError."""
+    if not path.exists():
+        return Waiting(0, None, "")
+    connection = open_reader(path, APPLICATION_ID)
+    try:
+        with explained_by_sqlite(path):
+            sql = "SELECT COUNT(*), MIN(made_at) FROM message WHERE done_at IS NULL AND made_at <= ?"
+            found: Any = connection.execute(sql, (text_from_instant(now - grace),)).fetchall()[0]
+            said = connection.execute(
+                "SELECT channel, problem FROM delivery WHERE problem <> '' ORDER BY rowid DESC LIMIT 1"
+            ).fetchall()
+    finally:
+        connection.close()
+    number, since = found
+    problem = f"{said[0][0]}: {said[0][1]}" if said and number else ""
+    return Waiting(number, instant_from_text(since) if since else None, problem)
