@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from qgtm.adapters.files import StateDir, state_dir, unread
 from qgtm.core.codec import canonical
 from qgtm.core.errors import ConfigError
+from qgtm.core.request import Person
 from qgtm.core.universe import REFERENCE, TRADED
 from qgtm.risk.limits import Limits, limits_from
 from qgtm.section import between, built, find_problems, find_strangers, words
@@ -118,6 +119,23 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Operators:
+    """Where mail reaches each operator; their keys and other channels are no matter of this file."""
+
+    opa_mail: str | None = None
+    opb_mail: str | None = None
+
+    @property
+    def mails(self) -> Mapping[Person, str]:
+        """Return each person's mail address, where there is one."""
+        both = {Person.OPA: self.opa_mail, Person.OPB: self.opb_mail}
+        return {person: mail for person, mail in both.items() if mail}
+
+
+NO_MAIL: Final = Operators()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeSection:
     """The embedded paper exchange; `speed` is venue seconds a second."""
 
@@ -142,6 +160,7 @@ class Sections:
     watchdog: Watchdog
     feeds: Feeds
     web: Web
+    operators: Operators = NO_MAIL
     exchange: ExchangeSection
 
 

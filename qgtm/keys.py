@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from qgtm.adapters.channel import NAMES as CHANNELS
 from qgtm.adapters.files import unread
 from qgtm.config import Config
 from qgtm.core.errors import ConfigError
@@ -17,7 +18,7 @@ NAMES: Final = (
     "FRED_API_KEY",
     "REDDIT_CLIENT_ID",
     "REDDIT_CLIENT_SECRET",
-    "QGTM_SMTP_URL",
+    *CHANNELS,
 )
 CONSENT: Final = "QGTM_I_TRADE_REAL_MONEY"
 Venue = Literal["embedded", "paper", "live"]

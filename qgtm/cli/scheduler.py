@@ -3,12 +3,15 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import datetime
 from threading import Event as Flag
+from threading import Thread
 
 from rich.console import Console
 
+from qgtm.adapters.channel import ADDRESSES, Channel, channels
 from qgtm.adapters.clock import SystemClock, VenueClock
 from qgtm.adapters.files import StateDir, made_writable
 from qgtm.adapters.lock import FileLock
@@ -19,13 +22,20 @@ from qgtm.config import Config
 from qgtm.core.errors import QgtmError
 from qgtm.keys import load_keys, venue
 from qgtm.reporting.child import Child, start
+from qgtm.reporting.courier import LOOK_S as COURIER_S
+from qgtm.reporting.courier import Courier
 from qgtm.reporting.failure import Failure
 from qgtm.reporting.make import LIMIT_S, Order, record_failure, record_late
+from qgtm.reporting.nightly import Nightly
+from qgtm.reporting.outbox import Outbox
 from qgtm.reporting.run_ledger import FAILED, RunLedger
 from qgtm.reporting.schedule import Due, Job, JobLedger, Scheduler
 
 LEDGER = "scheduler.json"
 LOG = "review.log"
+OUTBOX = "outbox.db"
+BACKUPS = "backups"
+BACKUP_LOOK_S = 60.0
 REVIEW = "review"
 MERCY_S = 2.0  # more than the report gives its own children, less than we are given ourselves
 MORE_S = 300.0  # beyond the notebooks' own limit, for page, paper and a FAILED page
@@ -45,7 +55,9 @@ def command(config: ConfigPath = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     console = Console(highlight=False, soft_wrap=True)
-    is_embedded = venue(loaded, load_keys(loaded.path, os.environ), os.environ) == "embedded"
+    keys = load_keys(loaded.path, os.environ)
+    ways = channels({name: key.reveal() for name, key in keys.found.items()}, loaded.operators.mails)
+    is_embedded = venue(loaded, keys, os.environ) == "embedded"
     clock: Clock = VenueClock(state.exchange / "venue.json") if is_embedded else SystemClock()
     with FileLock(state.root / "scheduler.lock", "the scheduler"):
         scheduler = Scheduler(
@@ -57,8 +69,38 @@ def command(config: ConfigPath = None) -> None:
             venue=VenueControl(loaded.exchange.port) if is_embedded else None,
         )
         console.print(f"the review is made on Sundays at {loaded.schedule.review_et:%H:%M} New York")
-        scheduler.run()
+        with closing(Outbox(state.root / OUTBOX)) as outbox:
+            _begin_errands(state, outbox, ways, stop, console.print)
+            scheduler.run()
     console.print("scheduler stopped")
+
+
+def _begin_errands(
+    state: StateDir, outbox: Outbox, ways: Sequence[Channel], stop: Flag, say: Callable[[str], None]
+) -> None:
+    """Carry alerts and copy the record on a thread of its own, which no job keeps waiting."""
+    clock = SystemClock()
+    courier = Courier(state.journal, outbox, ways, clock.now, say)
+    nightly = Nightly(state, state.root / BACKUPS)
+    names = ", ".join(f"{way.person.value} by {way.name}" for way in ways)
+    say(f"alerts go to {names}" if names else f"alerts go nowhere yet: set {' or '.join(ADDRESSES.values())}")
+
+    def go() -> None:
+        began_s, said = clock.monotonic(), ""
+        while not stop.wait(COURIER_S):
+            courier.look()
+            if clock.monotonic() - began_s < BACKUP_LOOK_S:
+                continue
+            began_s = clock.monotonic()
+            try:
+                if path := nightly.look(clock.now()):
+                    say(f"backup {path}")
+            except QgtmError as problem:
+                if str(problem) != said:
+                    say(f"no backup was made: {problem}")
+                said = str(problem)
+
+    Thread(target=go, name="errands", daemon=True).start()
 
 
 def review_job(config: Config, state: StateDir, clock: Clock, say: Callable[[str], None]) -> Job:

@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from threading import Event as Flag
 from typing import Final, Protocol
 
 from qgtm.adapters.journal import JournalReader
@@ -54,13 +53,6 @@ class Courier:
     _workers: dict[str, ThreadPoolExecutor] = field(default_factory=dict)
     _flying: dict[str, Future[str | None]] = field(default_factory=dict)
     _said: str = ""
-
-    def run(self, stop: Flag) -> None:
-        """Go on until told to stop."""
-        while not stop.wait(LOOK_S):
-            self.look()
-        for worker in self._workers.values():
-            worker.shutdown(wait=False, cancel_futures=True)
 
     def look(self) -> None:
         """Take in what is new and deliver what is due; a problem is said once and tried again."""

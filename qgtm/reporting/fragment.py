@@ -45,7 +45,7 @@ def paragraph(text: str, name: str = "") -> str:
 
 def told(*texts: str, name: str = "") -> Fragment:
     """Return sentences, one paragraph each, escaped; text in backticks is set as code."""
-    return Fragment("\n".join(paragraph(_coded(text), name) for text in texts))
+    return Fragment("\n".join(paragraph(coded(text), name) for text in texts))
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], total: Sequence[str] = ()) -> str:
@@ -80,10 +80,11 @@ def tiles(rows: Iterable[tuple[str, str, str]]) -> Fragment:
 
 def listed(items: Iterable[tuple[str, str]]) -> Fragment:
     """Return a list of facts, each with the next step; text in backticks is set as code."""
-    inner = "".join(f"<li><p><strong>{_coded(fact)}</strong> {_coded(step)}</p></li>" for fact, step in items)
+    inner = "".join(f"<li><p><strong>{coded(fact)}</strong> {coded(step)}</p></li>" for fact, step in items)
     return Fragment(f'<ol class="actions">{inner}</ol>')
 
 
-def _coded(text: str) -> str:
+def coded(text: str) -> str:
+    """Return text as HTML, escaped; what stands in backticks is set as code."""
     parts = escape(text).split("`")
     return "".join(f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts))

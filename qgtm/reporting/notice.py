@@ -15,6 +15,7 @@ from typing import Final
 
 from qgtm.adapters.files import write_atomic
 from qgtm.reporting.child import WaitingClock, start, waited
+from qgtm.reporting.fragment import coded
 from qgtm.reporting.plain import plain_html, plain_pdf
 
 NOTICE: Final = "notice.json"
@@ -81,8 +82,8 @@ def page(notice: Notice) -> str:
         f"<title>{notice.word}: {escape(notice.title)}</title><style>\n{css()}</style></head>\n"
         f'<body><header class="{notice.word.lower()}"><h1><span class="loss">{notice.word}</span> '
         f"{escape(notice.title)}</h1><p>{escape(notice.subtitle)}</p></header>\n"
-        f'<main><div class="notice {notice.word.lower()}">{facts}<p><strong>Next step</strong> '
-        f"{escape(notice.step)}</p></div>{detail}</main>\n<footer>{foot}</footer></body></html>\n"
+        f'<main><div class="notice {notice.word.lower()}">{facts}<p><strong>Next step:</strong> '
+        f"{coded(notice.step)}</p></div>{detail}</main>\n<footer>{foot}</footer></body></html>\n"
     )
 
 
@@ -91,7 +92,7 @@ def paper(notice: Notice, folder: Path) -> bytes:
     from qgtm.reporting.render import Heading, typeset_pdf
 
     facts = [f"*{_safe(label)}* {_safe(text)}" for label, text in notice.lines]
-    facts.append(f"*Next step* {_safe(notice.step)}")
+    facts.append(f"*Next step:* {_safe_coded(notice.step)}")
     body = "#notice[" + " \\ ".join(facts) + "]\n"
     if notice.detail:
         body += f"\n== What the machine said\n\n#raw(block: true, {_quoted(notice.detail)})\n"
@@ -101,6 +102,12 @@ def paper(notice: Notice, folder: Path) -> bytes:
 
 def _safe(text: str) -> str:
     return f"#{_quoted(text)}"
+
+
+def _safe_coded(text: str) -> str:
+    """Return Typst of a text; what stands in backticks is set as code."""
+    parts = text.split("`")
+    return "".join(f"#raw({_quoted(part)})" if n % 2 else _safe(part) for n, part in enumerate(parts))
 
 
 def _quoted(text: str) -> str:

@@ -7,10 +7,11 @@ from decimal import Decimal
 from html import escape
 from typing import Any, Final
 
+from qgtm.reporting.fragment import Fragment, told
 from qgtm.views.action import Caps
 from qgtm.views.performance import performance
 from qgtm.views.week import DAYS_A_WEEK, Week
-from qgtm.views.words import bound, percent
+from qgtm.views.words import bound, change, dollars, percent
 
 INK: Final = "#2b2b2b"
 GRID: Final = "#d8d5cc"
@@ -18,6 +19,9 @@ GOLD: Final = "#96701a"
 GAIN: Final = "#2f6b4f"
 LOSS: Final = "#a33b36"
 SHOWN: Final = 252
+TOGETHER: Final = "−\N{WORD JOINER}$"  # no line ends between the two
+LARGE: Final = 1e5  # from here on `g` would write an exponent
+DATES: Final = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%S.%f"]  # a day is never without its month
 INCHES: Final = (5.6, 2.0)
 STYLE: Final[dict[str, Any]] = {
     "svg.fonttype": "none",  # so that page and paper set the text in their own type
@@ -49,27 +53,25 @@ class Picture:
     def _repr_html_(self) -> str:
         return (
             f'<figure class="picture" role="img" aria-label="{escape(self.said)}">{self.svg}'
-            f"<figcaption>{escape(self.said)}</figcaption></figure>"
+            f"<figcaption>{escape(self.said).replace('−$', TOGETHER)}</figcaption></figure>"
         )
 
     def __repr__(self) -> str:
         return self.said
 
 
-def equity_picture(week: Week) -> Picture | None:
-    """Return the account at its closes, the week shaded; None for fewer than two closes."""
+def equity_picture(week: Week) -> Picture | Fragment:
+    """Return the account at its closes, the week shaded; for fewer than two closes, why there is none."""
     closes = week.record[-SHOWN:]
     if len(closes) < 2:
-        return None
+        return told("These pictures begin with the second close.", name="quiet")
     hv = _holoviews()
     line = hv.Curve(
         [(close.session, float(close.equity_usd) / 1000) for close in closes], "session", "thousand dollars"
     ).opts(color=GOLD, linewidth=1.4)
     lowest, highest = min(c.equity_usd for c in closes), max(c.equity_usd for c in closes)
-    said = (
-        f"The account over the last {len(closes)} sessions, between ${lowest:,.0f} and ${highest:,.0f}; "
-        "the week is shaded."
-    )
+    between = f"between {dollars(lowest)} and {dollars(highest)}" if lowest < highest else "without a change"
+    said = f"The account over the last {len(closes)} sessions, {between}, in thousands; the week is shaded."
     return Picture(_drawn(line * _shade(hv, week), "equity", is_dated=True), said)
 
 
@@ -99,8 +101,8 @@ def _caps_in_sight(hv: Any, caps: Caps, worst: float) -> Any:
 
 
 def result_picture(week: Week) -> Picture | None:
-    """Return what each session brought; None without a finished session."""
-    if not week.closes:
+    """Return what each session brought; None without a finished session, or when none brought anything."""
+    if not any(told.account_usd for _, told in week.by_session):
         return None
     hv = _holoviews()
     rows = [(f"{day:%a} {day.day}", float(told.account_usd)) for day, told in week.by_session]
@@ -143,7 +145,7 @@ def _bars(hv: Any, rows: list[tuple[str, float]], kind: str) -> Any:
 
 
 def _signed(amount: float) -> str:
-    return f"{'−' if amount < 0 else '+'}${abs(Decimal(repr(amount))):,.0f}"
+    return change(Decimal(repr(amount)))
 
 
 def _shade(hv: Any, week: Week) -> Any:
@@ -182,23 +184,31 @@ def _drawn(element: Any, name: str, *, top: float | None = None, is_dated: bool 
 
 def _tidy(axes: Any, top: float | None, is_dated: bool) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.set_aspect("auto")
     axes.set_xlabel(axes.get_xlabel().replace("session", ""))
     axes.set_title("")
     for patch in axes.patches:
         patch.set_zorder(2.5)  # before the grid
+    for line in axes.lines:
+        line.set_zorder(3)  # and before the shade
     axes.grid(axis="y", color=GRID, linewidth=0.5, zorder=-1)
     axes.tick_params(length=0, rotation=0)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=axes.get_ylabel() == "fills"))
+    axes.yaxis.set_major_formatter(FuncFormatter(_tick))
     if is_dated:
         axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=7))  # type: ignore[no-untyped-call]
-        concise = ConciseDateFormatter(axes.xaxis.get_major_locator())  # type: ignore[no-untyped-call]
+        locator = axes.xaxis.get_major_locator()
+        concise = ConciseDateFormatter(locator, formats=DATES)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_formatter(concise)
         axes.xaxis.offsetText.set_visible(False)
     if top is not None:
         axes.set_ylim(top=top)
+
+
+def _tick(value: float, _: int | None = None) -> str:
+    return f"{round(value, 6) + 0.0:,g}".replace("-", "−") if abs(value) < LARGE else f"{value:,.0f}"
 
 
 def _inline(text: str, name: str) -> str:

@@ -221,11 +221,17 @@ def happenings(week: Week) -> Fragment:
     if not week.told:
         return told("No alert, no break, nothing switched off, no move of the kill switch.", name="quiet")
     columns = [Column("When, New York", 24), Column("What", 76)]
-    last = week.told[-TOLD_AT_MOST:]
-    rows = [[f"{each.at.astimezone(NEW_YORK):%a %d %b, %H:%M}", escape(_words(each))] for each in last]
-    left = len(week.told) - len(last)
-    more = paragraph(f"{left} earlier ones stand in the journal: <code>qgtm audit tail</code>.", "quiet")
+    shown = _shown(week.told)
+    rows = [[f"{each.at.astimezone(NEW_YORK):%a %d %b, %H:%M}", escape(_words(each))] for each in shown]
+    left = len(week.told) - len(shown)
+    more = paragraph(f"{left} more stand in the journal: <code>qgtm audit tail</code>.", "quiet")
     return Fragment(table(columns, rows) + (more if left else ""))
+
+
+def _shown(told_of: Sequence[Told]) -> list[Told]:
+    """Return at most TOLD_AT_MOST, in order; alerts give way to what they tell of, and old to new."""
+    order = sorted(range(len(told_of)), key=lambda n: (isinstance(told_of[n].event, AlertRaised), -n))
+    return [told_of[n] for n in sorted(order[:TOLD_AT_MOST])]
 
 
 def _words(told_of: Told) -> str:
