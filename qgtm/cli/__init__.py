@@ -44,6 +44,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
     "Processes that `qgtm up` starts for you": {
         "exchange": "serve the paper exchange, which speaks Alpaca's protocol",
         "daemon": "run the live loop",
+        "watchdog": "watch the daemon, and close everything when it falls silent",
         "serve": "serve the phone page and the API",
         "scheduler": "run reports and digests at their times",
     },

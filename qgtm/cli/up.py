@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 1.0
 LEFT_BEHIND_S: Final = 25.0  # what a killed `qgtm up` leaves behind stops by itself within this
-LOCKS: Final = ("lease.json.lock", "journal.db.lock", "exchange/exchange.lock")
+LOCKS: Final = ("lease.json.lock", "journal.db.lock", "exchange/exchange.lock", "watchdog.lock")
 KEPT: Final = ("up.lock", "logs", "aside")
 CTRL_C: Final = "Ctrl-C stops everything; the next start goes on from there."
 A_WEEK: Final = "Five sessions go by here, each told as it ends; the report then takes a minute or two."
@@ -151,7 +151,7 @@ def _wait_for_what_was_left(state: StateDir, console: "Console") -> None:
     for path in (state.root / name for name in LOCKS):
         while path.exists():
             try:
-                FileLock(path, f"{path}, of an exchange or daemon that still runs,").release()
+                FileLock(path, f"{path}, of a process that still runs,").release()
                 break
             except JournalLocked as problem:
                 if clock.monotonic() > until_s:
@@ -230,7 +230,9 @@ def _tell(
     is_week: bool,
 ) -> None:
     from qgtm.cli.report import reports_of
+    from qgtm.live.fleet import DEAD_MAN_S, is_dead_man_short
 
+    dead_man_s = DEAD_MAN_S[-1] if is_dead_man_short(played) else config.watchdog.flatten_s
     fast = f"venue time runs {played.speed:g} times as fast" if played and played.speed != 1 else "real time"
     report = reports_of(config) / "latest.html"
     there = f"QGTM_STATE_DIR={state.root} " if is_week else ""  # a week has a state folder of its own
@@ -242,7 +244,8 @@ def _tell(
         f"  what the strategies want {there} signals --pending\n"
         f"  what was written down    {there} audit tail\n"
         f"  the Sunday report        {report}, from Sunday 20:00 New York on\n"
-        f"  what each process says   {state.root / 'logs'}\n\n"
+        f"  what each process says   {state.root / 'logs'}\n"
+        f"  the dead man             closes everything {dead_man_s} s after the daemon falls silent\n\n"
         f"{A_WEEK if is_week else CTRL_C}"
     )
 

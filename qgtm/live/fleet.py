@@ -14,6 +14,7 @@ from qgtm.adapters.clock import boot_id
 from qgtm.adapters.files import StateDir
 from qgtm.adapters.heartbeat import load_heartbeat
 from qgtm.adapters.venue_control import VenueControl
+from qgtm.adapters.watchdog_file import load_watchdog
 from qgtm.config import Config
 from qgtm.core.errors import BrokerError, ConfigError
 from qgtm.live.supervisor import Service
@@ -22,6 +23,8 @@ BOOT_S: Final = 120.0
 HOLD: Final = "start"
 # When `qgtm up` is killed the exchange waits for the daemon, which takes at most ten to cancel its orders.
 EXCHANGE_OUTLIVES_S: Final = 11.0
+# Where venue time runs fast a session lasts a minute: the dead man then counts in seconds, and says so.
+DEAD_MAN_S: Final = (7, 13, 20)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,7 @@ def fleet(config: Config, state: StateDir, venue: Venue | None) -> list[Service]
     others = [
         web,
         Service("scheduler", ["scheduler", *options], lambda _: True),
+        _watchdog(config, state, venue),
     ]
     if venue is None:
         return [daemon, *others]
@@ -53,6 +57,25 @@ def fleet(config: Config, state: StateDir, venue: Venue | None) -> list[Service]
     exchange = Service("exchange", _exchange(config, state, venue), lambda _: control.is_there())
     exchange.outlives_s = EXCHANGE_OUTLIVES_S
     return [exchange, daemon, *others]
+
+
+def is_dead_man_short(venue: Venue | None) -> bool:
+    """Return whether the dead man counts in seconds: where the embedded exchange runs fast."""
+    return venue is not None and venue.speed != 1
+
+
+def _watchdog(config: Config, state: StateDir, venue: Venue | None) -> Service:
+    """Start it as a module of its own, so that its process holds nothing of the rest."""
+    verb = ["--config", str(config.path)]
+    verb += ["--dead-man", ",".join(map(str, DEAD_MAN_S))] if is_dead_man_short(venue) else []
+    machine = boot_id()
+
+    def is_ready(since_s: float) -> bool:
+        word = load_watchdog(state.watchdog)
+        return word is not None and word.boot_id == machine and word.monotonic_s > since_s
+
+    # it waits for nobody: a daemon that cannot boot is what it is there for
+    return Service("watchdog", verb, is_ready, needs_first=False, module="qgtm.watchdog")
 
 
 def _exchange(config: Config, state: StateDir, venue: Venue) -> Sequence[str]:

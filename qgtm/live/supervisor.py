@@ -47,6 +47,7 @@ class Service:
     after: Callable[[], None] = nothing
     outlives_s: float = 0.0
     needs_first: bool = True
+    module: str = "qgtm"
     process: subprocess.Popen[bytes] | None = None
     began_s: float = 0.0
     log_from: int = 0
@@ -99,7 +100,7 @@ class Supervisor:
             service.log_from = log.tell()
             service.began_s, service.is_starting = self.clock.monotonic(), True
             service.process = subprocess.Popen(
-                [sys.executable, "-m", "qgtm", *service.verb],
+                [sys.executable, "-m", service.module, *service.verb],
                 stdin=subprocess.PIPE,  # the leash: nothing is ever written
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -255,7 +255,7 @@ def _unprobed(state: State, answer: Answer, now_s: float, settings: Settings) ->
         out, actions = answers.unanswered(state.out, "the account", answer, now_s, settings)
         return replace(state, out=out), actions
     if failures != PROBES_TOLD:
-        return state, (Note(f"no account: {answer}"),)
+        return state, (Note(f"the account: {answers.why(answer)}"),)
     text = (
         f"The broker does not answer the watchdog ({answers.why(answer)}): were the daemon to fall silent, "
         "nothing could be closed. Look at its keys and at the network."

@@ -22,6 +22,8 @@ class Settings:
     alerts_s: tuple[float, ...] = ALERTS_S
     flatten_s: float = FLATTEN_S
     account_number: str = ""
+    # how much longer a heartbeat may be silent that was there when the watchdog came
+    grace_s: float = 0.0
     obey_s: float = 30.0  # a halt that the daemon has not taken by then is obeyed here
     pause_s: float = 5.0  # between two looks: more than that, and this process was asleep
     jump_s: float = 2.0  # of the wall's clock against the monotone one
@@ -44,6 +46,7 @@ def short(settings: Settings) -> Settings:
         alerts_s=settings.alerts_s,
         flatten_s=settings.flatten_s,
         account_number=settings.account_number,
+        grace_s=60.0,  # a daemon that boots takes longer than twenty seconds on a busy machine
         open_pace_s=2.0,
         late_pace_s=4.0,
         closed_pace_s=2.0,

@@ -49,7 +49,9 @@ def looked(watch: Watch, seen: Looked, now_s: float, settings: Settings) -> Watc
     """Return the watch after one look, which ended at the monotone second `now_s`."""
     after = _doubting(watch, seen, now_s, settings)
     if seen.progress is not None and seen.progress != watch.progress:
-        after = replace(after, progress=seen.progress, since_s=now_s, told=0, doubt=0)
+        is_first = watch.looked_s is None and watch.progress is None
+        since_s = now_s + settings.grace_s if is_first else now_s
+        after = replace(after, progress=seen.progress, since_s=since_s, told=0, doubt=0)
     silence_s = max(0.0, seen.asked_s - after.since_s) if after.is_armed else 0.0
     return _wished(replace(after, silence_s=silence_s, looked_s=now_s), seen, now_s)
 
