@@ -130,16 +130,26 @@ def explained_by_sqlite(path: Path) -> Iterator[None]:
 def explained_error(problem: apsw.Error, path: Path) -> JournalError:
     """Return SQLite's error as a sentence with the next step."""
     if isinstance(problem, (apsw.CorruptError, apsw.NotADBError)):
-        return JournalCorrupt(
-            f"{path} is damaged ({problem}). Keep a copy, run `qgtm audit verify --journal {path}` to see "
-            "how far it can be read, and restore the last backup."
-        )
+        cure = DAMAGED.get(path.name, TO_VERIFY.format(path=path))
+        return JournalCorrupt(f"{path} is damaged ({problem}). {cure}")
     for kinds, text in CURES:
         if isinstance(problem, kinds):
             return JournalError(f"{path} {text} ({problem}).")
     return JournalError(f"{path} cannot be used: {problem}. Look at the disk, then start again.")
 
 
+TO_VERIFY: Final = (
+    "Keep a copy, run `qgtm audit verify --journal {path}` to see how far it can be read, and restore the "
+    "last backup."
+)
+# What is no journal needs no backup: each can be had anew.
+DAMAGED: Final[dict[str, str]] = {
+    "bars.db": "Move it away and start again: the bars are fetched anew.",
+    "inbox.db": "Move it away and start again; give the commands again that nobody took yet (`qgtm audit "
+    "tail` shows those that were).",
+    "exchange.db": "The paper account in it cannot be read: begin anew with `qgtm up --fresh`, which moves "
+    "the old state aside.",
+}
 CURES: Final[tuple[tuple[tuple[type[apsw.Error], ...], str], ...]] = (
     (
         (apsw.FullError,),

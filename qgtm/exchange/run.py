@@ -98,7 +98,13 @@ def _hold_to_market(path: Path, options: Options, *, is_resumed: bool) -> None:
     folder = options.bars.absolute() if options.bars else None
     name = f"{options.market} market, seed {options.seed}" + (f", of {folder}" if folder else "")
     with explained(path, ConfigError):
-        before = path.read_text("utf-8").strip() if is_resumed and path.exists() else name
+        try:
+            before = path.read_text("utf-8").strip() if is_resumed and path.exists() else name
+        except UnicodeDecodeError as problem:
+            raise ConfigError(
+                f"{path} names the market that the state is of, and is no text any more: delete it if that "
+                f"is the {name}, else begin anew with --fresh."
+            ) from problem
         if before != name:
             raise ConfigError(
                 f"the state in {path.parent} is of the {before}, and this start asks for the {name}: "

@@ -221,6 +221,15 @@ def test_state_of_one_market_is_not_taken_into_another(tmp_path: Path) -> None:
     opened(options(tmp_path, seed=8, is_fresh=True), SystemClock()).close()
 
 
+def test_market_file_that_is_no_text_names_the_market_it_must_be_of(tmp_path: Path) -> None:
+    opened(options(tmp_path), SystemClock()).close()
+    (tmp_path / "market.txt").write_bytes(b"\xff\xfe" * 900)
+    with pytest.raises(ConfigError, match=r"delete it if that is the .*market, seed 7, else .*--fresh"):
+        opened(options(tmp_path), SystemClock())
+    (tmp_path / "market.txt").unlink()
+    opened(options(tmp_path), SystemClock()).close()
+
+
 def test_first_moment_is_five_minutes_before_a_session() -> None:
     market = SyntheticMarket(7)
     assert first_moment(market, date(2024, 3, 9)) == datetime(2024, 3, 11, 13, 25, tzinfo=UTC)
