@@ -1,7 +1,7 @@
 """Ways to reach an operator: mail, push and chat, each an address in the environment, sent by apprise.
 
 `QGTM_ALERTS_OPA` and `QGTM_ALERTS_OPB` hold addresses in apprise's form, parted by blanks. `QGTM_SMTP_URL`
-(`smtp://USER:PASSWORD@HOST:PORT`, or `smtps://`) is the mail server for the mail addresses of the
+(`smtp://USER:PASSWORD@HOST:PORT?from=ADDRESS`, or `smtps://`) is the mail server for the mail addresses of the
 configuration. Every one is a secret: what is shown of it is its kind and host.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from qgtm.core.errors import ConfigError
 from qgtm.core.request import Person
@@ -18,8 +18,8 @@ ADDRESSES: Final = {Person.OPA: "QGTM_ALERTS_OPA", Person.OPB: "QGTM_ALERTS_OPB"
 SMTP: Final = "QGTM_SMTP_URL"
 NAMES: Final = (*ADDRESSES.values(), SMTP)
 TIMES_S: Final = {"cto": "4", "rto": "8"}  # apprise's time limits: to connect, to be answered
-MODES: Final = {"smtp": "starttls", "smtps": "ssl", "smtp+plain": "insecure"}
-PORTS: Final = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
+PORTS: Final = {"smtp": 587, "smtps": 465}
+HERE: Final = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +67,25 @@ def channels(found: Mapping[str, str], mails: Mapping[Person, str]) -> tuple[Cha
 
 
 def mail_address(server: str, to: str) -> str:
-    """Return apprise's form of a mail server's address and a recipient.
+    """Return apprise's form of a mail server's address and a recipient. Raises ConfigError.
 
-    `smtp+plain://` sends in the clear, for a server on this machine. Raises ConfigError.
+    Mail goes in the clear to a server on this machine alone.
     """
     parts = urlsplit(server)
     try:
         port = parts.port or PORTS[parts.scheme]
     except (KeyError, ValueError):
         raise ConfigError(
-            f"{SMTP} is not understood: write smtp://USER:PASSWORD@HOST:PORT, or smtps:// for a port that "
-            "begins with TLS."
+            f"{SMTP} is not understood: write smtp://USER:PASSWORD@HOST:PORT?from=ADDRESS, or smtps:// for a "
+            "port that begins with TLS."
         ) from None
-    host = parts.hostname or ""
-    sign_in = f"{parts.username or ''}:{parts.password or ''}@" if parts.username else ""
-    sender = dict(part.split("=", 1) for part in parts.query.split("&") if "=" in part).get("from", "")
-    user = unquote(parts.username or "")
-    more = {
-        "smtp": host,
-        "mode": MODES[parts.scheme],
-        "from": sender or (user if "@" in user else to),
-        "to": to,
-    }
-    kind = "mailto" if parts.scheme == "smtp+plain" else "mailtos"
-    return f"{kind}://{sign_in}{host}:{port}?{urlencode(more, quote_via=quote)}"
+    host, user = parts.hostname or "", unquote(parts.username or "")
+    sign_in = f"{parts.username}:{parts.password or ''}@" if user else ""
+    sender = dict(parse_qsl(parts.query)).get("from") or (user if "@" in user else to)
+    is_clear = parts.scheme == "smtp" and host in HERE
+    mode = "insecure" if is_clear else {"smtp": "starttls", "smtps": "ssl"}[parts.scheme]
+    more = urlencode({"smtp": host, "mode": mode, "from": sender, "to": to}, quote_via=quote)
+    return f"{'mailto' if is_clear else 'mailtos'}://{sign_in}{host}:{port}?{more}"
 
 
 def _limited(address: str, name: str) -> str:

@@ -253,7 +253,7 @@ def test_mail_reaches_a_real_server_with_subject_text_and_recipient(
     server: tuple[Box, int], tmp_path: Path
 ) -> None:
     box, port = server
-    found = {"QGTM_SMTP_URL": f"smtp+plain://127.0.0.1:{port}?from=fund@fund.example"}
+    found = {"QGTM_SMTP_URL": f"smtp://127.0.0.1:{port}?from=fund@fund.example"}
     ways = channels(found, {OPA: "a@fund.example", OPB: "b@fund.example"})
     post = Post(tmp_path, list(ways))
     post.courier.patience_s = 20
@@ -272,7 +272,7 @@ def test_mail_server_that_is_down_keeps_the_mail_until_it_is_back(tmp_path: Path
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    (way,) = channels({"QGTM_SMTP_URL": f"smtp+plain://127.0.0.1:{port}"}, {OPA: "a@fund.example"})
+    (way,) = channels({"QGTM_SMTP_URL": f"smtp://127.0.0.1:{port}"}, {OPA: "a@fund.example"})
     assert way.send("t", "x") == "it was not taken"
 
 
@@ -299,7 +299,7 @@ def test_address_that_nobody_understands_is_refused_without_showing_it(address: 
             "mailtos://user:pass@mail.example:587?smtp=mail.example&mode=starttls",
         ),
         ("smtps://mail.example", "mailtos://mail.example:465?smtp=mail.example&mode=ssl"),
-        ("smtp+plain://127.0.0.1:25", "mailto://127.0.0.1:25?smtp=127.0.0.1&mode=insecure"),
+        ("smtp://127.0.0.1:25", "mailto://127.0.0.1:25?smtp=127.0.0.1&mode=insecure"),
     ],
 )
 def test_mail_server_is_written_as_people_know_it(server: str, begins: str) -> None:
