@@ -1,7 +1,7 @@
 """Ways to reach an operator: mail, push and chat, each an address in the environment, sent by apprise.
 
 `QGTM_ALERTS_OPA` and `QGTM_ALERTS_OPB` hold addresses in apprise's form, parted by blanks. `QGTM_SMTP_URL`
-(`smtp://USER:PASSWORD@HOST:PORT?from=ADDRESS`, or `smtps://`) is the mail server for the mail addresses of the
+(`smtp://USER:PASSWORD@HOST:PORT?from=ADDRESS`, or `smtps://`) is the mail server for the addresses in the
 configuration. Every one is a secret: what is shown of it is its kind and host.
 """
 
