@@ -26,6 +26,7 @@ def test_notice_is_set_by_the_house_and_escaped(tmp_path: Path) -> None:
     put(FAILED, tmp_path, SystemClock())
     html = (tmp_path / "report.html").read_text()
     assert "prefers-color-scheme: dark" in html
+    assert "<strong>Next step:</strong> run <code>make report</code>" in html
     assert "ValueError: &quot;GLD&quot; &lt;&amp;&gt; #17" in html
     paper = (tmp_path / "report.pdf").read_bytes()
     assert paper.startswith(b"%PDF-")
