@@ -202,6 +202,22 @@ def _pause(least_s: float, most_s: float) -> Callable[["Story", Random], None]:
     return act
 
 
+def _watchdog_pause(world: "Story", chance: Random) -> None:
+    """Let the watchdog sleep, so that it finds the daemon silent for a time it did not see itself."""
+    seconds = chance.choice((8.0, 60.0, 1_000.0))
+    world.guard.paused_until_s = world.line.process_s + seconds
+    world.strike("watchdog pause", f"{seconds:.0f}")
+    world.needs_seconds(seconds + 30)
+    world.look_around()
+    world.line.after(seconds + 0.1, world.look_around)
+
+
+def _watchdog_kill(world: "Story", chance: Random) -> None:
+    world.guard.die()
+    world.strike("watchdog kill")
+    world.line.after(chance.uniform(2, 20), world.guard.start)
+
+
 def _stop(world: "Story", chance: Random) -> None:
     """Tell the daemon to stop (G9), and start it again after a while."""
     if world.rig is None:
@@ -311,6 +327,8 @@ CLASSES: Final[dict[str, FaultClass]] = {
     "long pause": FaultClass("F8 D19 D5", _at_once(_pause(910, 1_300))),
     "stop": FaultClass("G9", _at_once(_stop)),
     "long stop": FaultClass("D18 D19", _at_once(_long_stop)),
+    "watchdog pause": FaultClass("F8 D5", _at_once(_watchdog_pause)),
+    "watchdog kill": FaultClass("K9 G1", _at_once(_watchdog_kill)),
     "second": FaultClass("G6", _at_once(_second_daemon)),
     "disk full": FaultClass("H1 H7", _at_once(_disk_full)),
     "sync error": FaultClass("H5", _at_once(_sync_error)),

@@ -15,6 +15,7 @@ from qgtm.live.run import live
 from qgtm.simulation.checker import Checker, Violation, bounds_from
 from qgtm.simulation.disk import Trouble
 from qgtm.simulation.fault import CLASSES, classes_of
+from qgtm.simulation.guard import Guard
 from qgtm.simulation.people import People
 from qgtm.simulation.process import Crashed, Life
 from qgtm.simulation.rig import rig_on
@@ -50,15 +51,26 @@ class Story(World):
             rows=self.disk.rows,
             bounds=bounds_from(self.config.path),
             lease_epoch=lambda: self.disk.lease_epoch,
+            beat_s=lambda: None if self.disk.beat is None else self.disk.beat.monotonic_s,
             stop=self._violated,
         )
         self.listener = self._hear
         self.on_effect = self._count_down
+        self._needs_until_s = 0.0
         self.people = People(self, Random(f"{self.seed} people"))
         self.people.begin()
+        self.guard = Guard(
+            line=self.line,
+            disk=self.disk,
+            exchange=self.exchange,
+            weather=self.weather,
+            note=self.note,
+            folder=self.folder,
+            chance=Random(f"{self.seed} watchdog"),
+        )
+        self.guard.start()
         self._obstacles: frozenset[str] = frozenset()
         self._good_since = self.begins_at
-        self._needs_until_s = 0.0
         self._weather_ends: dict[str, int] = {}
         self._spells = 0
         self._is_calm_today = False
@@ -108,7 +120,7 @@ class Story(World):
 
     def _end_day(self, is_calm: bool) -> None:
         """Judge the day a minute before its close, when all that is wanted should be done."""
-        self._look_around()
+        self.look_around()
         state = self.state
         if state is None or self.rig is None:
             return
@@ -194,19 +206,19 @@ class Story(World):
             self._weather_ends[name] = mine
         self.strike("weather", *(f"{name} {value}" for name, value in chances.items()))
         self.needs_seconds(seconds + 30)
-        self._look_around()
+        self.look_around()
 
         def end() -> None:
             for name in chances:
                 if self._weather_ends.get(name) == mine:
                     setattr(self.weather, name, type(self.weather).__dataclass_fields__[name].default)
-            self._look_around()
+            self.look_around()
 
         self.line.after(seconds, end)
 
     def _clear_weather(self) -> None:
         self.weather.clear()
-        self._look_around()
+        self.look_around()
 
     def set_clock_error(self, seconds: float) -> None:
         """Put the machine's clock wrong, or right."""
@@ -214,25 +226,25 @@ class Story(World):
         if self.rig is not None:
             machine: Any = self.rig.machine
             machine.error_s = seconds
-        self._look_around()
+        self.look_around()
 
     def set_trouble(self, trouble: Trouble, seconds: float) -> None:
         """Let the disk fail for a while."""
         self.disk.trouble = trouble
         if not trouble:
-            self._look_around()
+            self.look_around()
             return
         self.strike("disk", trouble)
         self.needs_seconds(seconds + 300)
         self.line.after(seconds, lambda: self.set_trouble("", 0.0))
-        self._look_around()
+        self.look_around()
 
     def set_tampered(self, is_on: bool) -> None:
         """Change a print on the disk, or put it right."""
         if is_on != self.is_tampered:
             self.is_tampered = is_on
             self.strike("tampered" if is_on else "untampered")
-            self._look_around()
+            self.look_around()
 
     def drop_stream(self) -> None:
         """Break the stream's connection."""
@@ -243,7 +255,7 @@ class Story(World):
     def start_again(self) -> None:
         """Let a daemon that was stopped on purpose be started again."""
         self.is_down = False
-        self._look_around()
+        self.look_around()
 
     def start_second(self) -> None:
         """Start a second daemon beside the first: it must not come up."""
@@ -271,7 +283,7 @@ class Story(World):
 
     # -- what stands in the way ------------------------------------------------------------
 
-    def _look_around(self) -> None:
+    def look_around(self) -> None:
         """Tell the checker what keeps the daemon from doing what it must."""
         weather, state, line = self.weather, self.state, self.line
         session = self.today
@@ -284,6 +296,7 @@ class Story(World):
                 if name != "fired" and not name.startswith("frame")
             ),
             "clock": bool(self.clock_error_s),
+            "watchdog": self.guard.paused_until_s > line.process_s,
             "disk": bool(self.disk.trouble),
             "tampered": self.is_tampered,
             "stream": state is not None and state.broker_lost is not None,

@@ -158,7 +158,7 @@ class World:
 
     def _until_started_again(self) -> None:
         """Wait as the supervisor does: at once, or for a person after three falls in ten minutes."""
-        self._look_around()
+        self.look_around()
         self.line.speed = 1.0
         now_s = self.line.process_s
         self.falls_s.append(now_s)
@@ -211,7 +211,7 @@ class World:
         if not life.is_alive:
             raise Crashed
         line = self.line
-        self._look_around()
+        self.look_around()
         if not is_enough():
             line.speed = self._pace()
             line.advance(self._idle_s(seconds), is_enough)
@@ -250,7 +250,7 @@ class World:
         """Return whether something is planned that needs real time."""
         return False
 
-    def _look_around(self) -> None:
+    def look_around(self) -> None:
         """See what stands in the way of the daemon."""
 
     @property

@@ -17,6 +17,9 @@ from qgtm.simulation.trace import Mark
 QUOTE_AGE_S: Final = 65.0  # seconds that a quote may be old when an order is formed on it
 CALLS_A_MINUTE: Final = 160  # the daemon's share of the broker's two hundred
 BY_THE_CLOCK: Final = frozenset({"closed", "thin", "window"})  # what no fault of the broker's or ours makes
+EQUITY_AGE_S: Final = 60.0  # how old the equity may be that an order is sized by
+SILENCE_S: Final = 900.0
+REACT_S: Final = 12.0
 BOOT_S: Final = 30.0
 CASH_USD: Final = Decimal("0.01")
 
@@ -45,6 +48,7 @@ class Checker:
     rows: Sequence[Row]
     bounds: Bounds
     lease_epoch: Callable[[], int]
+    beat_s: Callable[[], float | None]
     stop: Callable[[Violation], None] = lambda violation: None
     known: Known = field(default_factory=Known)
     violations: list[Violation] = field(default_factory=list)
@@ -52,12 +56,15 @@ class Checker:
     promises: list[Promise] = field(default_factory=list)
     obstacles: frozenset[str] = frozenset()
     clear_s: float = 0.0
+    slept_s: float = float("-inf")  # when the watchdog was last asleep or gone
+    fired_at_beat: float | None = None
     positions: dict[str, Decimal] = field(default_factory=dict)
     sent: dict[str, tuple[float, int]] = field(
         default_factory=dict
     )  # the last sending: when, after which row
     accepted: dict[str, float] = field(default_factory=dict)
     _recent: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=400))
+    worths: deque[tuple[float, Decimal]] = field(default_factory=lambda: deque(maxlen=200))
     _calls: deque[float] = field(default_factory=deque)
     _started_s: float | None = None
     _reading: bool = False
@@ -74,6 +81,7 @@ class Checker:
             hear(self, mark, *mark.about)
         if self.promises:
             self._hold_promises()
+        self._watch_silence(mark)
 
     def broken(self, invariant: str, text: str) -> None:
         """Say that an invariant is broken."""
@@ -117,7 +125,7 @@ class Checker:
             return
         self.read_rows()
         self.asked("V3")
-        if client_order_id not in self.known.intents and " watchdog" not in f" {life}":
+        if client_order_id not in self.known.intents:
             self.broken("V3", f"{client_order_id or 'an order without an id'} is sent and not written down")
         if self._reading:
             self.broken("V13", f"{client_order_id} is sent in the middle of a comparison of both books")
@@ -231,7 +239,8 @@ class Checker:
         what = f"{order.side} {order.qty} {order.symbol}"
         self._recent.append((at, what))
         minute = [text for then, text in self._recent if at - then < 60.0]
-        problem = size_problem(self.exchange, self.bounds, order, intent.quantity)
+        equity = self._equity(mark)
+        problem = size_problem(self.exchange, self.bounds, order, intent.quantity, equity)
         if len(minute) > self.bounds.orders_per_minute:
             problem = f"{len(minute)} orders were accepted within a minute"
         if minute.count(what) > self.bounds.same_order_per_minute:
@@ -240,9 +249,17 @@ class Checker:
             self.broken("V2", f"{intent.client_order_id}: {problem}")
         frac = max(self.known.frac(), ZERO)
         # what was sent before a halt may arrive after it
-        exposed = exposure_problem(self.exchange, self.bounds, order, frac or Decimal(1))
+        exposed = exposure_problem(self.exchange, self.bounds, order, frac or Decimal(1), equity)
         if exposed:
             self.broken("V1", f"{intent.client_order_id}: {exposed}")
+
+    def _equity(self, mark: Mark) -> Decimal:
+        """Return what the account was worth of late: a size is judged by what could be known."""
+        self.worths.append((mark.process_s, self.exchange.worth(self.exchange.now).equity))
+        return max(worth for at_s, worth in self.worths if mark.process_s - at_s <= EQUITY_AGE_S)
+
+    def _sampled_row(self, row: Row, body: Mapping[str, Any]) -> None:
+        self.worths.append((self._now.process_s, self.exchange.worth(self.exchange.now).equity))
 
     # -- fills -----------------------------------------------------------------------------
 
@@ -256,6 +273,46 @@ class Checker:
             self.asked("V8")
             if after * before < 0 or abs(after) > abs(before):
                 self.broken("V8", f"the flatten moved {symbol} from {before} to {after}")
+
+    # -- the dead man ----------------------------------------------------------------------
+
+    def _watch_silence(self, mark: Mark) -> None:
+        """Hold that a silence of a quarter of an hour is acted on within ten seconds."""
+        beat_s = self.beat_s()
+        if beat_s is None or self.fired_at_beat == beat_s or mark.process_s - beat_s <= SILENCE_S + REACT_S:
+            return
+        self.fired_at_beat = beat_s
+        if "watchdog" not in self.obstacles and mark.process_s - self.slept_s > SILENCE_S + REACT_S:
+            self.broken("V15", f"no beat for {mark.process_s - beat_s:.0f} s, and the watchdog sits still")
+
+    def _fires(self, mark: Mark, act: str, reason: str) -> None:
+        beat_s = self.beat_s()
+        silence_s = mark.process_s - (beat_s or 0.0)
+        self.asked("V15")
+        self.known.edges.add(f"watchdog {act}")
+        self.promises += promises_of(self, mark, "fires", act, reason)
+        if "no progress" in reason:
+            self.fired_at_beat = beat_s
+            if silence_s < SILENCE_S:
+                self.broken("V15", f"the watchdog closes everything after {silence_s:.0f} s without a beat")
+
+    def _watchdog_order(self, mark: Mark, order_id: str, symbol: str, side: str, qty: Decimal) -> None:
+        self.asked("V8")
+        self.sent[order_id] = (mark.process_s, self.known.seq)
+        held = self.positions.get(symbol, ZERO)
+        sign = 1 if side == "buy" else -1
+        others = sum(
+            (
+                order.qty - order.filled_qty
+                for order in live_of(self.exchange, symbol)
+                if order.side == side and order.client_order_id != order_id
+            ),
+            ZERO,
+        )
+        if -sign * held < qty + others:
+            self.broken(
+                "V8", f"the watchdog would {side} {qty} {symbol} of {held}, with {others} on their way"
+            )
 
     # -- what the world says ---------------------------------------------------------------
 
@@ -280,6 +337,8 @@ class Checker:
         before, self.obstacles = self.obstacles, frozenset(names)
         if before - BY_THE_CLOCK and not self.obstacles - BY_THE_CLOCK:
             self.clear_s = mark.process_s
+        if "watchdog" in (before | self.obstacles):
+            self.slept_s = mark.process_s
         for promise in self.promises:
             promise.weather(mark.process_s, self.obstacles)
 
@@ -453,6 +512,7 @@ _ROWS: Final[dict[str, Callable[[Checker, Row, Mapping[str, Any]], None]]] = {
     "AlertRaised": Checker._alert_row,
     "SessionOpened": Checker._opened_row,
     "QuotesSeen": _quotes_row,
+    "AccountSampled": Checker._sampled_row,
     "BarsClosed": _set("bars_session", lambda body: body["session"]),
     "Booted": _set("epoch", lambda body: body["epoch"]),
 }
@@ -462,6 +522,8 @@ _HEARD: Final[dict[str, Callable[..., None]]] = {
     "apply": Checker._apply,
     "read": Checker._read_call,
     "fill": Checker._fill,
+    "fires": Checker._fires,
+    "watchdog order": Checker._watchdog_order,
     "start": Checker._start,
     "tampered": Checker._tampered,
     "step": Checker._step,

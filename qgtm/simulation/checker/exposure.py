@@ -24,32 +24,34 @@ def truth_of(exchange: Exchange) -> tuple[dict[str, Decimal], Decimal, dict[str,
     return exchange.truth.positions(), exchange.truth.cash(), filled
 
 
-def size_problem(exchange: Exchange, bounds: Bounds, order: Any, quantity: Decimal) -> str | None:
+def size_problem(
+    exchange: Exchange, bounds: Bounds, order: Any, quantity: Decimal, equity: Decimal
+) -> str | None:
     """Return why an order is larger than one may be."""
     if quantity > bounds.order_shares:
         return f"{quantity} shares are more than {bounds.order_shares}"
-    worth = exchange.worth(exchange.now)
     mark = exchange.desk.mark(order.symbol)
-    most = bounds.order_frac * worth.equity * COLLAR
+    most = bounds.order_frac * equity * COLLAR
     if quantity * mark > most:
         return f"it is worth {quantity * mark:.0f}, more than {most:.0f}"
     return None
 
 
-def exposure_problem(exchange: Exchange, bounds: Bounds, order: Any, frac: Decimal) -> str | None:
+def exposure_problem(
+    exchange: Exchange, bounds: Bounds, order: Any, frac: Decimal, equity: Decimal
+) -> str | None:
     """Return which limit the worst subset of live orders would break, if they all filled."""
-    worth = exchange.worth(exchange.now)
     held: dict[str, Decimal] = {lot: position.qty for lot, position in exchange.desk.ledger.lots.items()}
     worst: dict[str, Decimal] = {}
     for symbol in sorted({*held, *(live.symbol for live in exchange.desk.book.live.values())}):
         worst[symbol] = _worst(held.get(symbol, ZERO), live_of(exchange, symbol)) * exchange.desk.mark(symbol)
-    slack = COLLAR * frac * worth.equity
+    slack = COLLAR * frac * equity
     symbol = order.symbol
     if worst[symbol] > bounds.single_name(symbol) * slack + exchange.desk.mark(symbol):
-        return f"{symbol} could reach {worst[symbol]:.0f} of {worth.equity:.0f}"
+        return f"{symbol} could reach {worst[symbol]:.0f} of {equity:.0f}"
     gross = sum(worst.values(), ZERO)
     return (
-        f"the gross exposure could reach {gross:.0f} of {worth.equity:.0f}"
+        f"the gross exposure could reach {gross:.0f} of {equity:.0f}"
         if gross > bounds.gross_frac * slack
         else None
     )

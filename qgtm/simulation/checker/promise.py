@@ -17,6 +17,7 @@ CANCEL_S: Final = 30.0
 LOST_CANCEL_S: Final = 35.0
 HALVE_S: Final = 600.0
 FOUND_S: Final = 1_200.0
+OF_THE_DAEMON: Final = frozenset({"thin", "window", "down", "paused", "disk", "tampered", "clock", "stream"})
 CALLS_S: Final = 5.0  # a call that is under way when the time is over
 
 
@@ -95,6 +96,25 @@ def _halted(checker: "Checker", before: str) -> Iterator[Promise]:
     )
 
 
+def _closing(checker: "Checker", act: str, reason: str) -> Iterator[Promise]:
+    """Promise that the watchdog closes everything, whatever has become of the daemon."""
+
+    def held(now: "Checker") -> list[str]:
+        desk = now.exchange.desk
+        lots = sorted(symbol for symbol, lot in desk.ledger.lots.items() if lot.qty)
+        return [symbol for symbol in lots if desk.halt_at(symbol, desk.now) is None]
+
+    if act == "flatten":
+        yield Promise(
+            "V15",
+            FLAT_S,
+            lambda now: not held(now),
+            lambda now: f"{held(now)} not flat a minute after the watchdog fired",
+            lambda now: False,
+            unheeded=OF_THE_DAEMON,
+        )
+
+
 def _reducing(checker: "Checker", before: str) -> Iterator[Promise]:
     seq = checker.known.halted_seq
     half = {symbol: abs(lot.qty) * HALF + 1 for symbol, lot in checker.exchange.desk.ledger.lots.items()}
@@ -145,6 +165,7 @@ def _drifted(checker: "Checker", symbol: str, shares: Decimal) -> Iterator[Promi
 _PROMISES: Final[dict[str, Callable[..., Iterator[Promise]]]] = {
     "halted_hard": _halted,
     "halted_dead_man": _halted,
+    "fires": _closing,
     "reducing": _reducing,
     "lost": _lost,
     "drift": _drifted,
