@@ -511,10 +511,18 @@ class StrategyEnabled(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TestOrderAsked(Event):
+class TrialOrderAsked(Event):
     """A person wants one share ordered far below the market, seen at the broker, and cancelled."""
 
     by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialOrderFinished(Event):
+    """The test order has ended: seen at the broker and cancelled, or why not."""
+
+    is_ok: bool
+    text: str
 
 
 # --- two persons --------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ class Params:
     last_call_s: int
     round_every_s: int
     order_patience_s: int
+    shrink_patience_s: int
     sample_every_s: int
     sample_closed_s: int
     cap_share: float
@@ -34,6 +35,7 @@ PARAMS = Params(
     last_call_s=600,  # venue seconds before the close without new orders [0, 3600]
     round_every_s=60,  # venue seconds between two rounds of orders [10, 900]
     order_patience_s=900,  # venue seconds an order may rest before it is cancelled [30, 3600]
+    shrink_patience_s=60,  # the same past the soft cap, where the book has to shrink [30, 600]
     sample_every_s=10,  # process seconds between two samples of the account in a session [10, 60]
     sample_closed_s=600,  # process seconds between two samples out of hours, which confirm nothing [10, 3600]
     cap_share=0.98,  # part of each cap that the book aims at: the gate counts at the limit price [0.90, 1.00]

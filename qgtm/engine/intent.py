@@ -12,13 +12,12 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
-from qgtm.core.events import OrderDenied, PositionsSeen, QuoteSeen, StrategiesCrossed
+from qgtm.core.events import OrderDenied, QuoteSeen, StrategiesCrossed
 from qgtm.core.ids import client_order_id
 from qgtm.core.mode import Mode
 from qgtm.core.money import exact, limit_price, whole_shares
 from qgtm.core.order import Order, Side
 from qgtm.core.outcome import Denied
-from qgtm.core.reducing import FLATTEN
 from qgtm.core.universe import TRADED
 from qgtm.engine.state import NO_MONEY, RESIDUAL, State
 from qgtm.features.bars import FloatArray
@@ -36,13 +35,11 @@ class Params:
 
     through_bps: float
     headroom_frac: float
-    drift_frac: float
 
 
 PARAMS = Params(
     through_bps=5.0,  # how far through the quote a limit goes, in basis points of price [0, 50]
     headroom_frac=0.95,  # part of the per-order limits that a planned order uses [0.5, 1.0]
-    drift_frac=0.05,  # part of a position that past the soft cap is no order by itself [0.01, 0.20]
 )
 
 # Refusals that pass by themselves: the next round asks again. All others hold until the targets change.
@@ -109,7 +106,7 @@ def is_two_sided(quote: QuoteSeen) -> bool:
 
 def _wish(state: State, symbol: str, quote: QuoteSeen, equity: Decimal) -> Wish:
     mid = (quote.bid + quote.ask) / 2
-    target = whole_shares(state.weights.get(symbol, 0.0), equity, mid)
+    target = _under_ceiling(state, symbol, whole_shares(state.weights.get(symbol, 0.0), equity, mid))
     lacking = {}
     for name in sorted(state.by_strategy.keys() | state.shares.keys()):
         wanted = exact(state.by_strategy.get(name, {}).get(symbol, 0.0)) * equity / mid
@@ -119,15 +116,21 @@ def _wish(state: State, symbol: str, quote: QuoteSeen, equity: Decimal) -> Wish:
     return Wish(symbol, target - state.quantity(symbol), lacking, quote)
 
 
+def _under_ceiling(state: State, symbol: str, target: Decimal) -> Decimal:
+    """Return the target with no share more than is held, nor than the soft cap left, and never turned."""
+    if state.switch.mode is not Mode.REDUCING:
+        return target
+    held = state.quantity(symbol)
+    most = min(abs(held), abs(state.ceilings.get(symbol, held)))
+    return min(most, abs(target)) * (1 if held > 0 else -1) if target * held > 0 else NO_MONEY
+
+
 def is_worth_trading(wish: Wish, state: State, limits: Limits) -> bool:
     """Return whether the difference is outside the no-trade band, or must go whatever its size."""
     if wish.quantity == 0 or state.equity_usd is None:
         return False
-    if state.weights.get(wish.symbol, 0.0) == 0.0:
-        return True
-    drift = exact(PARAMS.drift_frac) * abs(state.quantity(wish.symbol))
-    is_shrinking = state.switch.mode is Mode.REDUCING and abs(wish.quantity) > drift
-    return is_shrinking or abs(wish.quantity) * wish.mid >= limits.no_trade_band_frac * state.equity_usd
+    is_closing = state.weights.get(wish.symbol, 0.0) == 0.0 or state.switch.mode is Mode.REDUCING
+    return is_closing or abs(wish.quantity) * wish.mid >= limits.no_trade_band_frac * state.equity_usd
 
 
 # cell 9 of notebooks/engine/intent.ipynb
@@ -236,8 +239,8 @@ def _judged(
         order = _order(state, wish, now, limits, tape.average_volume.get(wish.symbol))
         if order is None:
             continue
-        held = _book(state, orders)
-        around = _circumstances(state, order, held, wish.quote, now, tape)
+        held = book_with(state, orders)
+        around = circumstances(state, order, held, wish.quote, now, tape)
         verdict = judge(order, held, around, limits)
         if isinstance(verdict, Denied):
             denied.append(_denied(state, order, verdict))
@@ -267,18 +270,29 @@ def _denied(state: State, order: Order, verdict: Denied) -> OrderDenied:
 
 
 # cell 15 of notebooks/engine/intent.ipynb
-def _book(state: State, more: list[Order]) -> Book:
+def book_with(state: State, more: list[Order]) -> Book:
+    """Return the portfolio as it stands, with all that may still fill, and `more` orders."""
     return Book(
         equity_usd=state.equity_usd or NO_MONEY,
-        positions={symbol: p.quantity for symbol, p in state.positions.items() if p.quantity},
+        positions=counted_positions(state),
         orders=(*state.live_orders, *more),
         marks=state.marks,
     )
 
 
-def _circumstances(
+def counted_positions(state: State) -> dict[str, Decimal]:
+    """Return the signed shares that risk is judged on: where the books differ, the larger of the two."""
+    found = {symbol: p.quantity for symbol, p in state.positions.items() if p.quantity}
+    if not state.breaks:
+        return found
+    there = {symbol: quantity for symbol, quantity in state.held.items() if symbol in state.breaks}
+    return found | {s: n for s, n in there.items() if abs(n) > abs(found.get(s, NO_MONEY))}
+
+
+def circumstances(
     state: State, order: Order, held: Book, quote: QuoteSeen, now: datetime, tape: Tape
 ) -> Circumstances:
+    """Return what is known around `order` now; `held` is the book before it."""
     what = f"{order.side} {order.quantity} {order.symbol}"
     planned = len(held.orders) - len(state.live_orders)
     recent = [text for at, text in state.sent_at if now - at < timedelta(seconds=60)]
@@ -313,33 +327,6 @@ def _loss(before: Decimal | None, now: Decimal | None) -> Decimal | None:
     return max(1 - now / before, NO_MONEY)
 
 
-# cell 17 of notebooks/engine/intent.ipynb
-def closing_orders(state: State, seen: PositionsSeen, now: datetime) -> tuple[Order, ...]:
-    """Return one closing order for every position that has shares free; none can flip."""
-    orders = []
-    for symbol, quantity in sorted(seen.quantities.items()):
-        free = min(abs(seen.available.get(symbol, NO_MONEY)), abs(quantity))
-        if free > 0 and state.session is not None:
-            orders.append(_closing(state, symbol, -free if quantity > 0 else free, now, state.session))
-    return tuple(orders)
-
-
-def _closing(state: State, symbol: str, signed: Decimal, now: datetime, session: date) -> Order:
-    held = state.quantity(symbol)
-    parts = {n: -m.get(symbol, NO_MONEY) for n, m in state.shares.items() if m.get(symbol)} if held else {}
-    return Order(
-        client_order_id=client_order_id(state.epoch, FLATTEN, session, symbol, state.numbers.get(symbol, 0)),
-        symbol=symbol,
-        side=Side.BUY if signed > 0 else Side.SELL,
-        quantity=abs(signed),
-        limit_price=None,
-        arrival_price=state.marks.get(symbol, NO_MONEY),
-        formed_at=now,
-        is_reducing=True,
-        shares=owned(parts, signed),
-    )
-
-
 __all__ = [
     "MILLIONTH",
     "PARAMS",
@@ -348,7 +335,9 @@ __all__ = [
     "Round",
     "Tape",
     "Wish",
-    "closing_orders",
+    "book_with",
+    "circumstances",
+    "counted_positions",
     "crossed",
     "is_two_sided",
     "is_worth_trading",

@@ -17,6 +17,7 @@ from qgtm.allocation.targets import last_known
 from qgtm.core.effects import (
     AskOrder,
     Cancel,
+    CancelAll,
     Effect,
     FetchBars,
     FetchPositions,
@@ -35,12 +36,16 @@ from qgtm.core.events import (
     BrokerLost,
     ClosureSeen,
     Event,
+    FlatConfirmed,
+    FlattenDelayed,
     IntentFormed,
     Latched,
+    LimitsChanged,
     ModeChanged,
     OrderNotFound,
     OrderRejected,
     OrderUpdated,
+    OverrideRevoked,
     PositionsSeen,
     QuotesSeen,
     SessionClosed,
@@ -49,19 +54,23 @@ from qgtm.core.events import (
     StrategyDisabled,
     TargetsReached,
     TimePassed,
+    TrialOrderFinished,
     Unlatched,
 )
 from qgtm.core.ids import epoch_of
-from qgtm.core.mode import Latch, Mode
+from qgtm.core.instant import new_york_day
+from qgtm.core.mode import Latch, Mode, Trigger
 from qgtm.core.order import Order, OrderState
 from qgtm.core.record import renewed
 from qgtm.core.reducing import is_flattening
-from qgtm.core.universe import SYMBOLS, TRADED
+from qgtm.core.universe import TRADED
 from qgtm.engine.desk import Desk, Params
-from qgtm.engine.intent import Round, Tape, closing_orders, is_two_sided, planned_round
-from qgtm.engine.state import State, changed
+from qgtm.engine.flatten import delays, flatten_care, looked, spared
+from qgtm.engine.intent import Round, Tape, is_two_sided, planned_round
+from qgtm.engine.state import TRIAL_SYMBOL, State, changed, is_trial
+from qgtm.engine.trial import trial_order, trial_words
 from qgtm.engine.wanted import halved, viewed, wanted
-from qgtm.risk.kill_switch import may_grow, may_reduce, moved, must_flatten, trigger_for
+from qgtm.risk.kill_switch import HALTED, may_grow, may_reduce, moved, must_flatten, trigger_for
 from qgtm.risk.var import PARAMS as VALUE_AT_RISK
 
 
@@ -109,7 +118,7 @@ def _on_time(state: State, event: TimePassed, now: datetime, desk: Desk) -> Deci
         return [ClosureSeen(session=event.session, opens_at=state.market.next_open_at)], ()
     if not state.is_live:
         return NOTHING
-    return (), [*_order_care(state, now, desk.params), *_overdue(state, event, now, desk)]
+    return delays(state, now), [*_order_care(state, now, desk.params), *_overdue(state, event, now, desk)]
 
 
 def _on_closure(state: State, event: ClosureSeen, now: datetime, desk: Desk) -> Decision:
@@ -132,8 +141,9 @@ def _overdue(state: State, event: TimePassed, now: datetime, desk: Desk) -> list
     if state.sampled_at_s is None or event.monotonic_s - state.sampled_at_s >= rest_s:
         wanted.append(SampleAccount())
     if must_flatten(state.switch):
-        if state.is_open and _is_holding(state) and not state.live_orders:
-            wanted.append(FetchPositions())
+        return [*wanted, *flatten_care(state, now)]
+    if state.is_trial_asked and state.is_open:
+        wanted.append(FetchQuotes((TRIAL_SYMBOL,)))
     elif is_round_due(state, now, desk.params):
         wanted.append(FetchQuotes(_wanted_symbols(state)))
     return wanted
@@ -143,23 +153,24 @@ def is_round_due(state: State, now: datetime, params: Params) -> bool:
     """Return whether orders may be planned now: targets pending, market open, nothing in doubt."""
     if not (state.is_pending and state.is_open and state.open_at and state.close_at) or state.live_orders:
         return False
-    if state.broker_lost or state.is_blocked or state.switch.latches or state.equity_usd is None:
+    if state.broker_lost or state.is_blocked or _is_held_back(state) or state.equity_usd is None:
         return False
     if must_flatten(state.switch) or state.is_closed_by_broker(now):
         return False
+    # The book shrinks past a soft cap at any time of the session: it may open nothing there anyway.
+    is_shrinking = state.switch.mode is Mode.REDUCING
+    settle_s, last_call_s = (0, 0) if is_shrinking else (params.settle_s, params.last_call_s)
     is_in_window = (
-        state.open_at + timedelta(seconds=params.settle_s)
-        <= now
-        <= state.close_at - timedelta(seconds=params.last_call_s)
+        state.open_at + timedelta(seconds=settle_s) <= now <= state.close_at - timedelta(seconds=last_call_s)
     )
     is_rested = state.quoted_at is None or now - state.quoted_at >= timedelta(seconds=params.round_every_s)
     return is_in_window and is_rested
 
 
-def _is_holding(state: State) -> bool:
-    """Return whether either book shows a position: what is flattened is sized from the broker's."""
-    differs = any(found.brokers for subject, found in state.breaks.items() if subject in SYMBOLS)
-    return differs or any(position.quantity for position in state.positions.values())
+def _is_held_back(state: State) -> bool:
+    """Return whether a latch keeps orders back; a person's halt does not keep a soft cap from halving."""
+    is_shrinking = state.switch.mode is Mode.REDUCING
+    return not may_reduce(state.switch) if is_shrinking else bool(state.switch.latches)
 
 
 def _wanted_symbols(state: State) -> tuple[str, ...]:
@@ -174,13 +185,25 @@ def _order_care(state: State, now: datetime, params: Params) -> list[Effect]:
     for order in state.live_orders:
         if order.state in (OrderState.FORMED, OrderState.UNKNOWN):
             effects.append(AskOrder(order.client_order_id))
-        is_stale = now - order.formed_at > timedelta(seconds=params.order_patience_s)
-        is_unwanted = not is_wanted(order, state)
-        if order.broker_order_id and (is_stale or is_unwanted):
-            effects.append(Cancel(order, "trading is stopped" if is_unwanted else "it rested too long"))
+        reason = _why_to_cancel(order, state, now, params)
+        if order.broker_order_id and reason:
+            effects.append(Cancel(order, reason))
     if any(order.state is OrderState.WORKING for order in state.live_orders):
         effects.append(PollOrders())
     return effects
+
+
+def _why_to_cancel(order: Order, state: State, now: datetime, params: Params) -> str:
+    if must_flatten(state.switch):
+        return ""  # all that is in the way of a flatten is cancelled by one call
+    if not is_wanted(order, state):
+        return "trading is stopped"
+    if is_trial(order):
+        return "the trial order was seen" if order.state is OrderState.WORKING else ""
+    is_shrinking = state.switch.mode is Mode.REDUCING
+    patience_s = params.shrink_patience_s if is_shrinking else params.order_patience_s
+    is_stale = now - order.formed_at > timedelta(seconds=patience_s) and not is_flattening(order)
+    return "it rested too long" if is_stale else ""
 
 
 def is_wanted(order: Order, state: State) -> bool:
@@ -197,24 +220,31 @@ def _on_order_not_found(state: State, event: OrderNotFound, now: datetime, desk:
     order = state.orders.get(event.client_order_id)
     if order is None or not order.is_live:
         return NOTHING
+    if is_flattening(order) and must_flatten(state.switch):
+        # Whoever sends it again, there is one order of this id: the broker refuses the second.
+        is_of_this = epoch_of(order.client_order_id) == state.switch.kill_epoch
+        return ((), [Submit(order)]) if is_of_this else ([_expired(order, now)], ())
     is_rested = now - order.formed_at >= timedelta(seconds=desk.params.resend_after_s)
     is_over = not state.is_open or (state.open_at is not None and order.formed_at < state.open_at)
     # After a restart the book is planned anew, on fresh quotes: what an earlier daemon had not got out
     # is not sent again, once the broker has had the time to receive it.
     is_of_old = is_rested and epoch_of(order.client_order_id) != state.epoch
     if is_over or is_of_old:
-        ended = OrderUpdated(
-            client_order_id=order.client_order_id,
-            broker_order_id=order.broker_order_id or "",
-            state=OrderState.EXPIRED,
-            filled_quantity=order.filled_quantity,
-            filled_price=order.filled_price,
-            updated_at=now,
-        )
-        return [ended], ()
+        return [_expired(order, now)], ()
     if is_rested and is_wanted(order, state):
         return (), [Submit(order)]
     return NOTHING
+
+
+def _expired(order: Order, now: datetime) -> OrderUpdated:
+    return OrderUpdated(
+        client_order_id=order.client_order_id,
+        broker_order_id=order.broker_order_id or "",
+        state=OrderState.EXPIRED,
+        filled_quantity=order.filled_quantity,
+        filled_price=order.filled_price,
+        updated_at=now,
+    )
 
 
 # cell 14 of notebooks/engine/live_loop.ipynb
@@ -233,9 +263,12 @@ def _on_signals(state: State, event: SignalsComputed, now: datetime, desk: Desk)
 
 # cell 16 of notebooks/engine/live_loop.ipynb
 def _on_quotes(state: State, event: QuotesSeen, now: datetime, desk: Desk) -> Decision:
+    if state.is_trial_asked and TRIAL_SYMBOL in event.quotes and not must_flatten(state.switch):
+        return _on_trial(state, event, now, desk)
     if not is_round_due(renewed(state, quoted_at=None), now, desk.params):
         return NOTHING
-    plan: Round = planned_round(state, event.quotes, now, desk.limits, partial(_tape, desk))
+    limits = state.limits or desk.limits
+    plan: Round = planned_round(state, event.quotes, now, limits, partial(_tape, desk))
     # A refusal that is known already is not written down again each minute.
     denied = [refusal for refusal in plan.denied if state.denied.get(refusal.symbol) != refusal.check]
     if not plan.orders:
@@ -256,8 +289,24 @@ def _tape(desk: Desk, symbols: Sequence[str]) -> Tape:
     )
 
 
+def _on_trial(state: State, event: QuotesSeen, now: datetime, desk: Desk) -> Decision:
+    limits = state.limits or desk.limits
+    order = trial_order(state, event.quotes[TRIAL_SYMBOL], now, limits, partial(_tape, desk))
+    if isinstance(order, Order) and state.session is not None:
+        return [IntentFormed(order=order, session=state.session)], [Submit(order)]
+    reason = "" if isinstance(order, Order) else order.reason
+    return [TrialOrderFinished(is_ok=False, text=f"The trial order was not sent: {reason}.")], ()
+
+
+def _on_trial_finished(state: State, event: TrialOrderFinished, now: datetime, desk: Desk) -> Decision:
+    return [AlertRaised(level="info" if event.is_ok else "yellow", cause="trial order", text=event.text)], ()
+
+
 def _on_updated(state: State, event: OrderUpdated, now: datetime, desk: Desk) -> Decision:
     order = state.orders.get(event.client_order_id)
+    if order is not None and is_trial(order) and not order.is_live:
+        is_ok, text = trial_words(order)
+        return [TrialOrderFinished(is_ok=is_ok, text=text)], ()
     if order is None or event.filled_quantity <= order.quantity:
         return NOTHING
     text = (
@@ -269,13 +318,18 @@ def _on_updated(state: State, event: OrderUpdated, now: datetime, desk: Desk) ->
 
 def _on_rejected(state: State, event: OrderRejected, now: datetime, desk: Desk) -> Decision:
     text = f"The broker refused order {event.client_order_id}: {event.reason}"
-    return [AlertRaised(level="yellow", cause="order rejected", text=text)], ()
+    facts: list[Event] = [AlertRaised(level="yellow", cause="order rejected", text=text)]
+    order = state.orders.get(event.client_order_id)
+    if order is not None and is_trial(order):
+        facts = [TrialOrderFinished(is_ok=False, text=text)]
+    return facts, ()
 
 
 # cell 18 of notebooks/engine/live_loop.ipynb
-def _on_account(state: State, event: AccountSampled, now: datetime, desk: Desk) -> Decision:
+def _settled(state: State, event: Event, now: datetime, desk: Desk) -> Decision:
+    """Return the move that the confirmed fall from the peak asks for; asked again after every move."""
     fall = None if state.drawdown is None else state.drawdown.drawdown_frac
-    trigger = None if fall is None else trigger_for(state.switch, fall, desk.limits)
+    trigger = None if fall is None else trigger_for(state.switch, fall, state.limits or desk.limits)
     if trigger is None or fall is None:
         return NOTHING
     after = moved(state.switch, trigger, now, fall)
@@ -292,19 +346,50 @@ def _on_account(state: State, event: AccountSampled, now: datetime, desk: Desk) 
 
 
 def _on_mode_changed(state: State, event: ModeChanged, now: datetime, desk: Desk) -> Decision:
-    level = {Mode.ACTIVE: "info", Mode.REDUCING: "orange"}.get(event.after, "red")
-    text = f"Trading is now {event.after.replace('_', ' ')}: {event.reason}."
-    facts: list[Event] = [AlertRaised(level=level, cause="kill switch", text=text)]
+    facts: list[Event] = [_mode_alert(event)]
     if event.is_new_episode:  # a cap that acts again after its override has halved the book already
         facts.append(halved(state))
-    return facts, ()
+    if event.before in HALTED and event.after is Mode.ACTIVE and state.bars_session is not None:
+        facts.append(wanted(state, state.bars_session, desk))  # at the size that is allowed now
+    is_new_halt = event.after in HALTED and event.before is not event.after
+    return facts, [CancelAll(), FetchPositions()] if is_new_halt and state.is_live else []
+
+
+def _mode_alert(event: ModeChanged) -> AlertRaised:
+    level = {Mode.ACTIVE: "info", Mode.REDUCING: "orange"}.get(event.after, "red")
+    is_bold = event.trigger in (Trigger.OVERRIDDEN, Trigger.RESET_CONFIRMED, Trigger.RESUMED)
+    by = f" By {event.by}." if event.by else ""
+    text = f"Trading is now {event.after.replace('_', ' ')}: {event.reason}.{by}"
+    return AlertRaised(level="orange" if is_bold else level, cause="kill switch", text=text)
+
+
+def _on_session_opened(state: State, event: SessionOpened, now: datetime, desk: Desk) -> Decision:
+    """Want more where the ramp has made a step; what was wanted yesterday was sized for yesterday."""
+    has_stepped = state.switch.ramp_session == event.session and state.switch.mode is Mode.ACTIVE
+    if not has_stepped or state.bars_session is None:
+        return NOTHING
+    return [wanted(state, state.bars_session, desk)], ()
 
 
 def _on_positions(state: State, event: PositionsSeen, now: datetime, desk: Desk) -> Decision:
-    if not (must_flatten(state.switch) and state.is_open and state.session) or state.live_orders:
-        return NOTHING
-    orders = closing_orders(state, event, now)
-    return [IntentFormed(order=order, session=state.session) for order in orders], [Submit(o) for o in orders]
+    look = looked(state, event, now, state.limits or desk.limits)
+    if look.flat is not None:
+        return [look.flat], ()
+    formed = [IntentFormed(order=order, session=new_york_day(now)) for order in look.orders]
+    effects: list[Effect] = [Submit(order) for order in look.orders]
+    return [*look.denied, *formed], [CancelAll(spared(state)), *effects] if look.is_in_the_way else effects
+
+
+def _on_delayed(state: State, event: FlattenDelayed, now: datetime, desk: Desk) -> Decision:
+    named = ", ".join(f"{quantity:f} {symbol}" for symbol, quantity in sorted(event.left.items()))
+    what = f"Still held, and to be closed: {named or 'an order whose end is not known'}."
+    when = f" The market opens at {event.opens_at:%Y-%m-%d %H:%M} UTC." if event.opens_at else ""
+    return [AlertRaised(level="red", cause="not flat", text=what + when)], ()
+
+
+def _on_flat(state: State, event: FlatConfirmed, now: datetime, desk: Desk) -> Decision:
+    text = f"All is flat, by the broker's word, {event.took_s:.0f} s after the halt began."
+    return [AlertRaised(level="orange", cause="flat", text=text)], ()
 
 
 # cell 20 of notebooks/engine/live_loop.ipynb
@@ -354,7 +439,14 @@ DECISIONS: Final[dict[type[Event], Decide]] = {
     OrderUpdated: _on_updated,
     OrderRejected: _on_rejected,
     OrderNotFound: _on_order_not_found,
-    AccountSampled: _on_account,
+    AccountSampled: _settled,
+    SessionClosed: _settled,
+    OverrideRevoked: _settled,
+    LimitsChanged: _settled,
+    SessionOpened: _on_session_opened,
+    FlattenDelayed: _on_delayed,
+    FlatConfirmed: _on_flat,
+    TrialOrderFinished: _on_trial_finished,
     ModeChanged: _on_mode_changed,
     PositionsSeen: _on_positions,
     BreakFound: _on_break,

@@ -63,7 +63,8 @@ from qgtm.core.events import (
     StrategyEnabled,
     TargetsReached,
     TargetsSet,
-    TestOrderAsked,
+    TrialOrderAsked,
+    TrialOrderFinished,
     Unlatched,
     WentLive,
 )
@@ -115,7 +116,7 @@ NO_MONEY: Final = Decimal(0)
 FLOWS_KEPT: Final = 200
 ACCEPTED_KEPT: Final = 200
 RESIDUAL: Final = "residual"  # owns what no strategy does
-TEST, TEST_SYMBOL = "test", "GLD"  # the purpose in the id of a test order, and its symbol
+TRIAL, TRIAL_SYMBOL = "test", "GLD"  # the purpose in the id of a trial order, and its symbol
 REJECTED: Final = "rejected"  # stands where a check's name does: the broker refused the symbol's last order
 
 
@@ -172,7 +173,7 @@ class State:
     limits_file: Mapping[str, str] = field(default_factory=dict)  # the configuration's, at the last boot
     limits_looser: tuple[str, ...] = ()  # which of those are looser than what is in force
     # A halt, and its way back
-    flat_epoch: int = 0  # the last halt that ended flat, by the broker's word
+    flat_epoch: int = -1  # the last halt that ended flat, by the broker's word
     held_there: Mapping[str, Decimal] = field(default_factory=dict)  # the broker's count, while flattening
     positions_at: datetime | None = None  # when it was heard
     told_flat_at: datetime | None = None  # when it was last told that not all is flat
@@ -182,7 +183,7 @@ class State:
     is_clean: bool = False  # compared without a break, since boot and halt
     # Persons
     authority: Authority = field(default_factory=Authority)
-    is_test_asked: bool = False
+    is_trial_asked: bool = False
     # Health
     feeds_failed: Mapping[str, str] = field(default_factory=dict)
     broker_lost: str | None = None
@@ -280,7 +281,8 @@ def _known(book: State, client_order_id: str, /, **news: Any) -> State:
 def _rejected(state: State, event: OrderRejected) -> State:
     """End the order; no other in its symbol is tried until the targets change."""
     order = state.orders.get(event.client_order_id)
-    denied = state.denied if order is None else {**state.denied, order.symbol: REJECTED}
+    is_no_news = order is None or is_trial(order)
+    denied = state.denied if is_no_news or order is None else {**state.denied, order.symbol: REJECTED}
     return _known(renewed(state, denied=denied), event.client_order_id, state=OrderState.REJECTED)
 
 
@@ -358,9 +360,9 @@ def _targets_set(state: State, event: TargetsSet) -> State:
 
 
 def _quotes_seen(state: State, event: QuotesSeen) -> State:
-    is_test = state.is_test_asked and event.quotes.keys() <= {TEST_SYMBOL}  # no round of orders
+    is_trial_only = state.is_trial_asked and event.quotes.keys() <= {TRIAL_SYMBOL}  # no round of orders
     at = event.at or max((quote.at for quote in event.quotes.values()), default=state.quoted_at)
-    at = state.quoted_at if is_test else at
+    at = state.quoted_at if is_trial_only else at
     marks = {symbol: (quote.bid + quote.ask) / 2 for symbol, quote in event.quotes.items()}
     return renewed(state, quoted_at=at, marks={**state.marks, **marks})
 
@@ -373,7 +375,7 @@ def _intent_formed(state: State, event: IntentFormed) -> State:
         orders={**state.orders, order.client_order_id: order},
         numbers={**state.numbers, order.symbol: state.numbers.get(order.symbol, 0) + 1},
         sent_at=(*state.sent_at, (order.formed_at, what)),
-        is_test_asked=state.is_test_asked and not is_test(order),
+        is_trial_asked=state.is_trial_asked and not is_trial(order),
     )
 
 
@@ -445,9 +447,9 @@ def _without(names: Mapping[str, str], gone: str) -> dict[str, str]:
     return {name: reason for name, reason in names.items() if name != gone}
 
 
-def is_test(order: Order) -> bool:
-    """Return whether an order is the test of one share, which is cancelled as soon as it is seen."""
-    return f"-{TEST}-" in order.client_order_id
+def is_trial(order: Order) -> bool:
+    """Return whether an order is the trial of one share, which is cancelled as soon as it is seen."""
+    return f"-{TRIAL}-" in order.client_order_id
 
 
 # cell 12 of notebooks/engine/state.ipynb
@@ -477,7 +479,7 @@ def _halted(state: State, switch: KillSwitch, at: datetime) -> State:
         closed_all_at=None,
         cool_off=CoolOff(kill_epoch=switch.kill_epoch, began_at=at),
         is_clean=False,
-        is_test_asked=False,
+        is_trial_asked=False,
     )
 
 
@@ -569,7 +571,8 @@ CHANGES: Final[dict[type[Event], Change]] = {
     LimitsChanged: _limits_changed,
     LimitsFileSeen: lambda s, e: renewed(s, limits_file=e.limits, limits_looser=e.looser),
     StrategyEnabled: _strategy_enabled,
-    TestOrderAsked: lambda s, e: renewed(s, is_test_asked=True),
+    TrialOrderAsked: lambda s, e: renewed(s, is_trial_asked=True),
+    TrialOrderFinished: lambda s, e: renewed(s, is_trial_asked=False),
     Latched: lambda s, e: renewed(s, switch=latched(s.switch, e.latch)),
     Unlatched: lambda s, e: renewed(s, switch=unlatched(s.switch, e.latch)),
     OperatorEnrolled: _of_authority(lambda a, e: enrolled(a, e.credential)),
@@ -603,11 +606,11 @@ __all__ = [
     "NO_MONEY",
     "REJECTED",
     "RESIDUAL",
-    "TEST",
-    "TEST_SYMBOL",
+    "TRIAL",
+    "TRIAL_SYMBOL",
     "Change",
     "State",
     "changed",
     "folded",
-    "is_test",
+    "is_trial",
 ]

@@ -21,6 +21,7 @@ from qgtm.engine.desk import Desk, Views
 from qgtm.engine.state import NO_MONEY, State
 from qgtm.features.bars import Bars, FloatArray
 from qgtm.risk.kill_switch import size_frac
+from qgtm.risk.limits import Limits
 
 
 # cell 6 of notebooks/engine/wanted.ipynb
@@ -78,15 +79,15 @@ def wanted(state: State, session: date, desk: Desk) -> TargetsSet:
     closes = desk.history.closes(TRADED, TARGETS.covariance_lookback + 1)
     # A latch stops orders, not views: what is wanted is known the moment that it is cleared.
     size = float(size_frac(replace(state.switch, latches=())))
-    asked = book(views, TRADED, closes, _caps(desk), size, TARGETS)
+    asked = book(views, TRADED, closes, _caps(state.limits or desk.limits, desk), size, TARGETS)
     targets = TargetsSet(
         session=session, weights=asked.weights, by_strategy=asked.by_strategy, notes=asked.notes
     )
     return _shrinking(state, targets)
 
 
-def _caps(desk: Desk) -> Caps:
-    limits, share = desk.limits, desk.params.cap_share
+def _caps(limits: Limits, desk: Desk) -> Caps:
+    share = desk.params.cap_share
     return Caps(
         volatility_frac=float(limits.volatility_target_frac),
         single_name_frac={symbol: share * float(limits.single_name(symbol)) for symbol in TRADED},

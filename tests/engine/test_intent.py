@@ -8,14 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qgtm.core.events import PositionsSeen
 from qgtm.core.mode import Latch, Mode
 from qgtm.core.order import Side
-from qgtm.core.reducing import is_proven_reducing
 from qgtm.core.universe import TRADED
-from qgtm.engine.intent import Round, Tape, closing_orders, crossed, owned, planned_round, wishes
+from qgtm.engine.intent import Round, Tape, crossed, owned, planned_round, wishes
 from qgtm.engine.state import State, changed
-from qgtm.risk.exposure import Book
 from qgtm.risk.kill_switch import KillSwitch
 from tests.engine.making import (
     CASH,
@@ -78,26 +75,6 @@ def test_difference_inside_the_band_is_left_alone(held, traded) -> None:
 def test_symbol_that_is_not_wanted_any_more_is_closed_however_small() -> None:
     (made,) = planned(begun(*bought(3), targets(SLV=0.0)), GLD=100, SLV=25).orders
     assert (made.symbol, made.side, made.quantity, made.is_reducing) == ("GLD", Side.SELL, 3, True)
-
-
-@pytest.mark.parametrize(
-    ("held", "weight", "traded"),
-    [
-        (1000, 0.0990, []),  # 10 of 1,000: what a price's move of a hundredth leaves
-        (
-            40,
-            0.0020,
-            [20],
-        ),  # half of 40, which is 0.2% of equity: far inside the band, and halved all the same
-        (40, 0.0038, []),  # 2 of 40: the twentieth that is left alone
-        (40, 0.0037, [3]),
-        (1000, 0.0940, [60]),  # outside the band
-    ],
-)
-def test_past_the_soft_cap_small_positions_shrink_and_none_crumbles(held, weight, traded) -> None:
-    state = begun(*bought(held), targets(GLD=weight))
-    reducing = State(**{**vars_of(state), "switch": KillSwitch(mode=Mode.REDUCING)})
-    assert [int(made.quantity) for made in planned(reducing, GLD=100).orders] == traded
 
 
 def test_position_goes_to_zero_before_it_turns() -> None:
@@ -218,34 +195,6 @@ def test_strategies_that_want_the_opposite_share_one_order_by_their_wishes() -> 
     assert owned({"a": dec(300), "b": dec(-100)}, dec(200)) == {"a": 300, "b": -100}
     assert owned({"a": dec(300), "b": dec(-100)}, dec(100)) == {"a": 150, "b": -50}
     assert owned({"a": dec(300), "b": dec(-290)}, dec(100)) == {"residual": 100}
-
-
-positions = st.dictionaries(st.sampled_from(TRADED), st.integers(-900, 900).filter(bool), max_size=5)
-
-
-@given(positions, st.floats(0, 1))
-def test_closing_orders_come_from_the_brokers_book_and_only_reduce(broker, freedom) -> None:
-    seen = PositionsSeen(
-        quantities={s: dec(q) for s, q in broker.items()},
-        available={s: dec(int(abs(q) * freedom)) for s, q in broker.items()},
-    )
-    orders = closing_orders(begun(*bought(100)), seen, NOON)
-    assert {o.symbol for o in orders} == {s for s, q in broker.items() if int(abs(q) * freedom)}
-    for made in orders:
-        assert made.quantity == seen.available[made.symbol] <= abs(seen.quantities[made.symbol])
-        assert made.side.sign * seen.quantities[made.symbol] < 0
-        assert made.limit_price is None
-        assert sum(made.shares.values()) == made.quantity * made.side.sign
-        book = Book(equity_usd=CASH, positions=seen.quantities, orders=(), marks={})
-        assert is_proven_reducing(made, book)
-
-
-def test_closing_order_takes_each_owners_part() -> None:
-    state = begun(*bought(300, shares={"a": 400, "b": -100}))
-    seen = PositionsSeen(quantities={"GLD": dec(300)}, available={"GLD": dec(300)})
-    (made,) = closing_orders(state, seen, NOON)
-    assert made.shares == {"a": -400, "b": 100}
-    assert made.client_order_id == "qgtm-1-flatten-20260106-GLD-1"
 
 
 def test_live_order_counts_against_the_caps_of_the_next() -> None:
