@@ -64,6 +64,13 @@ class Line:
         self._given_up.append(worker)
         self._take(call, NoAnswer(f"no whole answer within {WHOLE_S} s"))
 
+    def close(self) -> None:
+        """Make no further call; one that is in flight ends by itself."""
+        if self._worker is not None:
+            self._worker.jobs.put(None)
+            self._worker.join(WHOLE_S)
+            self._worker = None
+
 
 class _Worker(Thread):
     """A thread with a session; both are thrown away together."""

@@ -67,6 +67,7 @@ class Shell:
         self._note("told to stop")
         self._save(is_due=True, is_ended=True)
         self._alarm.close(CLOSE_S)
+        self._line.close()
 
     def _greet(self) -> None:
         limits = self.place.settings

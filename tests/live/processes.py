@@ -92,7 +92,7 @@ class Site:
     def _answers(self) -> bool:
         try:
             return bool(self.get("hold"))
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):  # on a busy machine it takes its time
             return False
 
     def get(self, what: str) -> Any:
