@@ -35,11 +35,13 @@ class Params:
 
     through_bps: float
     headroom_frac: float
+    drift_frac: float
 
 
 PARAMS = Params(
     through_bps=5.0,  # how far through the quote a limit goes, in basis points of price [0, 50]
     headroom_frac=0.95,  # part of the per-order limits that a planned order uses [0.5, 1.0]
+    drift_frac=0.05,  # part of a position that past the soft cap is no order by itself [0.01, 0.20]
 )
 
 # Refusals that pass by themselves: the next round asks again. All others hold until the targets change.
@@ -129,8 +131,11 @@ def is_worth_trading(wish: Wish, state: State, limits: Limits) -> bool:
     """Return whether the difference is outside the no-trade band, or must go whatever its size."""
     if wish.quantity == 0 or state.equity_usd is None:
         return False
-    is_closing = state.weights.get(wish.symbol, 0.0) == 0.0 or state.switch.mode is Mode.REDUCING
-    return is_closing or abs(wish.quantity) * wish.mid >= limits.no_trade_band_frac * state.equity_usd
+    if state.weights.get(wish.symbol, 0.0) == 0.0:
+        return True
+    drift = exact(PARAMS.drift_frac) * abs(state.quantity(wish.symbol))
+    is_shrinking = state.switch.mode is Mode.REDUCING and abs(wish.quantity) > drift
+    return is_shrinking or abs(wish.quantity) * wish.mid >= limits.no_trade_band_frac * state.equity_usd
 
 
 # cell 9 of notebooks/engine/intent.ipynb

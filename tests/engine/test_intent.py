@@ -77,6 +77,26 @@ def test_symbol_that_is_not_wanted_any_more_is_closed_however_small() -> None:
     assert (made.symbol, made.side, made.quantity, made.is_reducing) == ("GLD", Side.SELL, 3, True)
 
 
+@pytest.mark.parametrize(
+    ("held", "weight", "traded"),
+    [
+        (1000, 0.0990, []),  # 10 of 1,000: what a price's move of a hundredth leaves
+        (
+            40,
+            0.0020,
+            [20],
+        ),  # half of 40, which is 0.2% of equity: far inside the band, and halved all the same
+        (40, 0.0038, []),  # 2 of 40: the twentieth that is left alone
+        (40, 0.0037, [3]),
+        (1000, 0.0940, [60]),  # outside the band
+    ],
+)
+def test_past_the_soft_cap_small_positions_shrink_and_none_crumbles(held, weight, traded) -> None:
+    state = begun(*bought(held), targets(GLD=weight))
+    reducing = State(**{**vars_of(state), "switch": KillSwitch(mode=Mode.REDUCING)})
+    assert [int(made.quantity) for made in planned(reducing, GLD=100).orders] == traded
+
+
 def test_position_goes_to_zero_before_it_turns() -> None:
     (made,) = planned(begun(*bought(300), targets(GLD=-0.05)), GLD=100).orders
     assert (made.side, made.quantity, made.is_reducing) == (Side.SELL, 300, True)
