@@ -111,7 +111,8 @@ def session_with(adapter: BaseAdapter) -> Session:
 
 def _sent(session: Session, method: str, url: str, options: Mapping[str, Any]) -> Reply:
     try:
-        response = session.request(method, url, timeout=(CONNECT_S, READ_S), **options)
+        told = {**options, "allow_redirects": False}  # keys and orders go to this address or nowhere
+        response = session.request(method, url, timeout=(CONNECT_S, READ_S), **told)
         return Reply(response.status_code, response.headers, response.content)
     except (OSError, HTTPError, HTTPException) as problem:  # every fault of requests is an OSError
         raise NoAnswer(f"{type(problem).__name__}: {problem}") from problem

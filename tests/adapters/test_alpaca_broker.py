@@ -135,6 +135,8 @@ DOUBTS: dict[str, Answer] = {
     "cut body": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{}"),
     "no http": raw(b"220 smtp ready\r\n\r\n"),
     "307": reply(307, None, {"Location": "http://127.0.0.1:1/v2/orders"}),
+    "307 with an order": reply(307, stated(), {"Location": "/v2/orders"}),
+    "304 with an order": reply(304, stated()),
     "html 403": reply(403, HTML),
     "403 without a code": reply(403, {"message": "forbidden."}),
     "408": reply(408, {"code": 40810000, "message": "timeout"}),

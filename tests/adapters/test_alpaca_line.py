@@ -1,8 +1,14 @@
 import socket
 import threading
 import time
+from functools import partial
+from http.client import IncompleteRead
+from ssl import SSLError
+from typing import Any
 
 import pytest
+from requests.adapters import BaseAdapter
+from urllib3.exceptions import HTTPError
 
 from qgtm.adapters.alpaca_line import Line, NoAnswer
 from tests.adapters.alpaca_venue import Talk, drip, hang, reply, serving
@@ -80,6 +86,62 @@ def test_calls_are_refused_while_too_many_given_up_ones_still_hang(monkeypatch: 
     assert refused.value.is_held_back
     found.set()
     assert settled(before)
+
+
+def test_a_silent_server_ends_a_read_before_the_whole_call_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("qgtm.adapters.alpaca_line.READ_S", 0.3)
+    with serving(hang) as venue:
+        line = Line(whole_s=8.0)
+        with pytest.raises(NoAnswer, match="ReadTimeout"):
+            line.ask("GET", venue.url, {})
+        line.close()
+
+
+@pytest.mark.parametrize("problem", [IncompleteRead(b""), HTTPError("cut"), OSError("gone"), SSLError("no")])
+def test_whatever_breaks_below_is_no_answer(problem: Exception) -> None:
+    class Broken(BaseAdapter):
+        def send(self, *_args: object, **_more: object) -> Any:
+            raise problem
+
+        def close(self) -> None:
+            pass
+
+    with pytest.raises(NoAnswer, match=type(problem).__name__):
+        Line(adapter=Broken()).ask("GET", "http://exchange.test", {})
+
+
+def test_a_redirect_is_not_followed_whatever_the_caller_says() -> None:
+    with serving(reply(307, {}, {"Location": "/elsewhere"}), reply(200, {})) as venue:
+        line = Line()
+        order = {"json": {"symbol": "GLD"}, "allow_redirects": True}
+        assert line.ask("POST", f"{venue.url}/v2/orders", order).status == 307
+        assert [asked.path for asked in venue.asked] == ["/v2/orders"]
+        line.close()
+
+
+def test_two_threads_on_one_line_take_turns() -> None:
+    inside, most = [0], [0]
+
+    def slow(talk: Talk) -> None:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.1)
+        inside[0] -= 1
+        reply(200, {})(talk)
+
+    with serving(slow) as venue:
+        line, done = Line(), []
+        ask = partial(line.ask, "GET", venue.url, {})
+        askers = [threading.Thread(target=lambda: done.append(ask().status)) for _ in range(4)]
+        for asker in askers:
+            asker.start()
+        for asker in askers:
+            asker.join(5)
+        assert done == [200] * 4
+        assert most == [1]
+        line.close()
 
 
 def test_one_connection_serves_many_calls() -> None:
