@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as tries
 from hypothesis import strategies as some
 
 from qgtm.watchdog.deed import Alert, TakeLease
@@ -80,6 +81,7 @@ TURNS = some.lists(
 )
 
 
+@tries(max_examples=300)
 @given(TURNS)
 def test_never_fires_nor_warns_while_the_gap_is_shorter_than_the_limit(
     turns: list[tuple[float, float, float, float, str]],
@@ -231,6 +233,20 @@ def test_read_that_stood_still_in_its_middle_counts_no_silence_for_it(stands_s: 
     dog.look_for(10.0)
     dog.look(before_s=stands_s)  # its clock was read, then it slept, then the old counter was read
     assert dog.state.watch.silence_s <= 11.0
+
+
+def test_beat_that_came_while_a_look_stood_still_counts_from_its_end() -> None:
+    dog = Watching()
+    dog.beat()
+    dog.look()
+    asked_s = dog.now_s
+    dog.pass_s(950.0)  # its clock was read, then it slept, and the daemon beat just before the file was read
+    dog.beat()
+    dog.state, _ = step(
+        dog.state, Looked(asked_s=asked_s, wall_at=dog.wall_at, progress=dog.progress), dog.now_s, LIMITS
+    )
+    dog.look_for(200.0)
+    assert (dog.fired_s, dog.alerts) == (None, [])
 
 
 # --- commands that nobody takes -----------------------------------------------------------------
