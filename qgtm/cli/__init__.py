@@ -25,6 +25,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "up": "start everything on the embedded paper exchange, and stop it with Ctrl-C",
         "status": "say how the fund is doing, in one box",
         "replay": "trade recorded prices from end to end, and print what came of it",
+        "simulate": "live through invented days of faults, and check what must hold",
     },
     "Look": {
         "signals": "list what the strategies want",

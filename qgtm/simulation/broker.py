@@ -41,11 +41,11 @@ class Wire(Protocol):
         """Let a call take so long."""
         ...
 
-    def sent(self, method: str, order: Order | None = None) -> None:
+    def sent(self, method: str, order_id: str = "") -> None:
         """Note that a request is on its way."""
         ...
 
-    def reached(self, method: str, order: Order | None = None, outcome: Outcome | None = None) -> None:
+    def reached(self, method: str, order_id: str = "", outcome: str = "") -> None:
         """Note that a request has reached the exchange, and what it did."""
         ...
 
@@ -131,12 +131,12 @@ class WeatheredBroker:
     def submit(self, order: Order) -> Outcome:
         """Send an order once; never raises."""
         try:
-            self._before("POST /orders", is_urgent=order.is_reducing, order=order)
+            self._before("POST /orders", is_urgent=order.is_reducing, order_id=order.client_order_id)
             if self._wire.weather.strikes("rejected", self._wire.chance):
                 outcome: Outcome = Rejected(40310000, "insufficient buying power")
             else:
                 outcome = arrived(self._direct, order)
-            self._wire.reached("POST /orders", order, outcome)
+            self._wire.reached("POST /orders", order.client_order_id, type(outcome).__name__)
             self._after("POST /orders")
         except BrokerError as problem:
             return Unknown(str(problem), is_held_back=is_held_back(problem))
@@ -166,12 +166,12 @@ class WeatheredBroker:
 
     # -- the way there and back ------------------------------------------------------------
 
-    def _before(self, what: str, *, is_urgent: bool, order: Order | None = None) -> None:
+    def _before(self, what: str, *, is_urgent: bool, order_id: str = "") -> None:
         """Let the request travel; raise BrokerError when it never arrives."""
         wire, weather = self._wire, self._wire.weather
         if wait_s := self._budget.take(is_urgent=is_urgent or self._is_urgent):
             raise _no_answer(what, f"our own call limit is used up for {wait_s:.1f} s", is_held_back=True)
-        wire.sent(what, order)
+        wire.sent(what, order_id)
         wire.spend(CALL_S / 2 + weather.slow_s / 2)
         if weather.strikes("refused", wire.chance):
             raise _no_answer(what, "connection refused")

@@ -46,7 +46,7 @@ def _spell(chances: Callable[[Random], dict[str, Any]], least_s: float, most_s: 
 
     def plan(world: "Story", chance: Random, session: Session) -> None:
         set_to, seconds = chances(chance), chance.uniform(least_s, most_s)
-        world.line.at(moment(chance, session), lambda: world.set_weather(set_to, seconds))
+        world.plan_at(moment(chance, session), lambda: world.set_weather(set_to, seconds))
 
     return plan
 
@@ -56,7 +56,7 @@ def _at_once(act: Callable[["Story", Random], None], times: int = 1) -> Plan:
 
     def plan(world: "Story", chance: Random, session: Session) -> None:
         for _ in range(chance.randint(1, times)):
-            world.line.at(moment(chance, session), lambda: act(world, chance))
+            world.plan_at(moment(chance, session), lambda: act(world, chance))
 
     return plan
 
@@ -98,8 +98,8 @@ def _partial_fills(world: "Story", chance: Random, session: Session) -> None:
     def end() -> None:
         desk.habits = usual
 
-    world.line.at(session.open_at, begin)
-    world.line.at(session.close_at, end)
+    world.plan_at(session.open_at, begin)
+    world.plan_at(session.close_at, end)
 
 
 # --- D: prices ------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def _falls(least: float, most: float, name: str) -> Plan:
             if number < steps:
                 world.line.after(25.0, lambda: step(number + 1))
 
-        world.line.at(at, lambda: step(1))
+        world.plan_at(at, lambda: step(1))
 
     return plan
 

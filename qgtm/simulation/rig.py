@@ -17,8 +17,6 @@ from qgtm.adapters.chain import GENESIS, BadRow, walk
 from qgtm.adapters.files import StateDir
 from qgtm.adapters.manifest import Difference, Manifest, load_manifest, manifest_sha
 from qgtm.config import Config
-from qgtm.core.order import Order
-from qgtm.core.outcome import Outcome
 from qgtm.exchange.core import Exchange
 from qgtm.keys import Endpoints
 from qgtm.live.hands import Deed, Hands
@@ -53,16 +51,14 @@ class Ground(Protocol):
     tape: Tape
     config: Config
     state_dir: StateDir
-    adapter: BaseAdapter | None  # the real client's way into the exchange, None for none
+    adapter: Callable[[Any, Any], BaseAdapter] | None  # the real client's way in, None for none
     is_tampered: bool
 
     def effect(self, what: str, life: Life) -> None:
         """Count an effect that a process is about to have, or has just had: a crash may fall there."""
         ...
 
-    def request(
-        self, stage: str, method: str, order: Order | None, outcome: Outcome | None, life: Life
-    ) -> None:
+    def request(self, stage: str, method: str, order_id: str, outcome: str, life: Life) -> None:
         """Note that a request left a process, or reached the exchange."""
         ...
 
@@ -100,13 +96,13 @@ class Reader:
         while life.is_alive and life.paused_until_s > line.process_s:
             line.advance(life.paused_until_s - line.process_s)
 
-    def sent(self, method: str, order: Order | None = None) -> None:
+    def sent(self, method: str, order_id: str = "") -> None:
         """Note that a request leaves."""
-        self._ground.request("send", method, order, None, self._life)
+        self._ground.request("send", method, order_id, "", self._life)
 
-    def reached(self, method: str, order: Order | None = None, outcome: Outcome | None = None) -> None:
+    def reached(self, method: str, order_id: str = "", outcome: str = "") -> None:
         """Note what a request did."""
-        self._ground.request("apply", method, order, outcome, self._life)
+        self._ground.request("apply", method, order_id, outcome, self._life)
 
 
 @dataclass
@@ -182,9 +178,9 @@ class VirtualRig(Rig):
     def _broker(self, where: Endpoints, budget: CallBudget, *, is_urgent: bool) -> AlpacaBroker:
         ground: Ground = self.ground
         if ground.adapter is not None:
-            adapter = ground.adapter
+            way = ground.adapter(ground, Reader(ground, self.life))
             return AlpacaBroker(
-                self._alpaca_keys(), where.trading_url, budget, is_urgent=is_urgent, adapter=adapter
+                self._alpaca_keys(), where.trading_url, budget, is_urgent=is_urgent, adapter=way
             )
         times = Spell(ground.line)
         wire = Reader(ground, self.life)

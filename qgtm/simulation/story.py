@@ -1,6 +1,6 @@
 """A world with a story: days with faults drawn for each, people who act, a checker, and a healing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,6 +25,7 @@ from qgtm.simulation.world import Violated, World
 CALM_EVERY: Final = 4
 SETTLED: Final = timedelta(minutes=30)  # of good weather, until both books must agree
 BY_THE_CLOCK: Final = frozenset({"closed", "thin", "window"})
+AFTER_CRASH: Final = timedelta(minutes=16)
 LAST_LOOK: Final = timedelta(minutes=1)
 
 
@@ -43,6 +44,7 @@ class Story(World):
     faults: list[tuple[datetime, str, tuple[str, ...]]] = field(init=False, default_factory=list)
     meddled: set[str] = field(init=False, default_factory=set)
     crash_in: int | None = None
+    end_of_copy: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,7 +57,7 @@ class Story(World):
             stop=self._violated,
         )
         self.listener = self._hear
-        self.on_effect = self._count_down
+        self.on_effect = self.count_down
         self._needs_until_s = 0.0
         self.people = People(self, Random(f"{self.seed} people"))
         self.people.begin()
@@ -74,11 +76,25 @@ class Story(World):
         self._weather_ends: dict[str, int] = {}
         self._spells = 0
         self._is_calm_today = False
+        self.planned: list[str] = []
         plan = Random(f"{self.seed} plan")
         for number, session in enumerate(self.sessions):
             self._plan_day(number, session, plan)
+            for at in edges_of(session):
+                self.line.at(at, self.look_around)
         self.line.at(self.sessions[-1].close_at, self._heal)
         self.line.at(self.ends_at - timedelta(seconds=30), self._judge_healing)
+
+    def run(self) -> None:
+        """Live through all days, or up to the first thing that must not be; a copy ends here for good."""
+        try:
+            super().run()
+        except BaseException as problem:
+            if self.end_of_copy is None:
+                raise
+            self.checker.violations.append(Violation("V12", 0, "", repr(problem)))
+        if self.end_of_copy is not None:
+            self.end_of_copy()
 
     # -- the plan --------------------------------------------------------------------------
 
@@ -89,6 +105,7 @@ class Story(World):
             for name in classes_of(plan):
                 own = Random(f"{self.seed} {number} {name}")
                 if self.only is None or name in self.only:
+                    self.planned.append(name)
                     CLASSES[name].plan(self, own, session)
         self.line.at(session.close_at - LAST_LOOK, lambda: self._end_day(is_calm))
 
@@ -165,6 +182,13 @@ class Story(World):
         self.start_again()
         self.note("healing")
 
+    def heal_now(self) -> None:
+        """Let no further fault come, and end the world once it has had the time to be itself again."""
+        self._heal()
+        now = self.line.venue_at
+        self.line.at(now + AFTER_CRASH, self._judge_healing)
+        self.line.at(now + AFTER_CRASH + timedelta(seconds=1), self._end)
+
     def _judge_healing(self) -> None:
         state, rig = self.state, self.rig
         is_live = state is not None and rig is not None and state.is_live and self.life.is_alive
@@ -194,6 +218,10 @@ class Story(World):
     def is_troubled(self) -> bool:
         """Return whether process seconds matter now."""
         return self.line.process_s < self._needs_until_s or bool(self._obstacles - BY_THE_CLOCK)
+
+    def plan_at(self, at: datetime, act: Callable[[], None]) -> None:
+        """Plan a fault; it comes to nothing once the world heals."""
+        self.line.at(at, lambda: None if self.is_healing else act())
 
     def set_weather(self, chances: Mapping[str, Any], seconds: float) -> None:
         """Set chances for a while; a later spell of the same kind outlasts an earlier one."""
@@ -272,7 +300,8 @@ class Story(World):
         finally:
             second.is_alive = False
 
-    def _count_down(self, number: int, what: str) -> None:
+    def count_down(self, number: int, what: str) -> None:
+        """Die at the effect that a fault has chosen."""
         if self.crash_in is None:
             return
         self.crash_in -= 1
@@ -329,6 +358,13 @@ class Story(World):
     def _violated(self, violation: Violation) -> None:
         if self.is_strict:
             raise Violated
+
+
+def edges_of(session: Session) -> tuple[datetime, ...]:
+    """Return the moments at which what the clock allows changes."""
+    minute = timedelta(minutes=1)
+    first, last = session.open_at, session.close_at
+    return (first, first + 5 * minute, last - 10 * minute, last)
 
 
 def is_in_window(session: Session, at: datetime) -> bool:

@@ -20,8 +20,6 @@ from qgtm.adapters.files import StateDir
 from qgtm.config import Config
 from qgtm.core.errors import QgtmError
 from qgtm.core.events import BootStepFinished
-from qgtm.core.order import Order
-from qgtm.core.outcome import Outcome
 from qgtm.engine.state import State
 from qgtm.exchange.core import Exchange
 from qgtm.exchange.setting import Habits
@@ -75,7 +73,7 @@ class World:
     config: Config
     folder: Path
     listener: Listener = lambda mark: None
-    make_adapter: "Callable[[World], BaseAdapter] | None" = None
+    adapter: Callable[[Any, Any], BaseAdapter] | None = None
     line: Timeline = field(init=False)
     exchange: Exchange = field(init=False)
     disk: Disk = field(init=False, default_factory=Disk)
@@ -109,7 +107,6 @@ class World:
         self.tape = Tape(number, self.exchange)
         self.line = Timeline(self.begins_at, self.exchange, self._pump)
         self.state_dir = _state_dir(self.folder)
-        self.adapter = self.make_adapter(self) if self.make_adapter else None
         self._day: date | None = None
         self._session: Session | None = None
         self.falls_s: deque[float] = deque(maxlen=MOST_FALLS)
@@ -188,18 +185,13 @@ class World:
         if self.on_effect is not None:
             self.on_effect(self.effects, what)
 
-    def request(
-        self, stage: str, method: str, order: Order | None, outcome: Outcome | None, life: Life
-    ) -> None:
+    def request(self, stage: str, method: str, order_id: str, outcome: str, life: Life) -> None:
         """Note a request; writes are effects, reads are not."""
-        if order is not None:
-            self.note(stage, method, life.number, order.client_order_id, outcome)
-        elif not method.startswith("GET"):
-            self.note(stage, method, life.number)
+        if not method.startswith("GET"):
+            self.note(stage, method, life.number, order_id, outcome)
+            self.effect(f"{stage} {method}", life)
         elif stage == "send":
             self.note("read", method, life.number)
-        if not method.startswith("GET"):
-            self.effect(f"{stage} {method}", life)
 
     def doing(self, effect: object, is_over: bool) -> None:
         """Note when both books are being read: nothing may be changed meanwhile."""

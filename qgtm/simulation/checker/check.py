@@ -117,9 +117,7 @@ class Checker:
 
     # -- requests --------------------------------------------------------------------------
 
-    def _send(
-        self, mark: Mark, method: str, life: int, client_order_id: str = "", outcome: Any = None
-    ) -> None:
+    def _send(self, mark: Mark, method: str, life: int, client_order_id: str = "", outcome: str = "") -> None:
         self._count_call(mark)
         if method != "POST /orders":
             return
@@ -144,9 +142,9 @@ class Checker:
             self.broken("V22", f"{len(calls)} calls within a minute")
 
     def _apply(
-        self, mark: Mark, method: str, life: int, client_order_id: str = "", outcome: Any = None
+        self, mark: Mark, method: str, life: int, client_order_id: str = "", outcome: str = ""
     ) -> None:
-        if method != "POST /orders" or type(outcome).__name__ != "Accepted":
+        if method != "POST /orders" or outcome != "Accepted":
             return
         if client_order_id in self.accepted:
             return  # the exchange had it already, and says so

@@ -1,0 +1,88 @@
+"""A crash at every effect of one world: at each, the process is split, and one half dies there and recovers.
+
+So each crash pays for its healing alone. "Before" and "after" an effect are two effects here: the row that is
+about to be written and the row that is, the request that leaves and the request that has arrived.
+"""
+
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from qgtm.simulation.checker import Violation
+from qgtm.simulation.process import Crashed
+from qgtm.simulation.story import Story
+
+NESTED: Final = 0.25  # of the halves that die once more while they recover
+MOST_EFFECTS: Final = 20
+
+
+@dataclass
+class Sweep:
+    """What came of a sweep: how many crashes, and what was broken by which of them."""
+
+    seed: int
+    crashes: int = 0
+    broken: list[tuple[int, str, list[Violation]]] = field(default_factory=list)
+    trace_hash: str = ""
+
+
+def sweep(make: Callable[[], Story], *, every: int = 1, first: int = 0) -> Sweep:
+    """Live through one world, and let a copy of it die at every `every`-th effect from `first` on."""
+    story = make()
+    found = Sweep(story.seed)
+
+    def split(number: int, what: str) -> None:
+        if story.is_healing or number % every != first % every:
+            return
+        found.crashes += 1
+        violations = _child(story, number)
+        if violations:
+            found.broken.append((number, what, violations))
+
+    story.on_effect = split
+    story.run()
+    found.broken += [(0, "the world itself", story.checker.violations)] if story.checker.violations else []
+    found.trace_hash = story.trace.hash
+    return found
+
+
+class _Split(Crashed):
+    """The copy dies here, and lives on as the one that recovers."""
+
+
+def _child(story: Story, number: int) -> list[Violation]:
+    """Return what the copy that dies here finds broken by the end of its healing."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        with os.fdopen(reading, "rb") as pipe:
+            told = pipe.read()
+        os.waitpid(pid, 0)
+        found: list[Violation] = pickle.loads(told) if told else [LOST]
+        return found
+    os.close(reading)
+    story.end_of_copy = lambda: _told(story, writing)
+    again = Random(f"{story.seed} {number}")
+    story.on_effect = story.count_down
+    story.heal_now()
+    story.crash_in = again.randint(1, MOST_EFFECTS) if again.random() < NESTED else None
+    raise _Split
+
+
+def _told(story: Story, writing: int) -> None:
+    with os.fdopen(writing, "wb") as pipe:
+        pickle.dump(story.checker.violations, pipe)
+    os._exit(0)
+
+
+LOST: Final = Violation("V12", 0, "", "the copy ended without a word")
+
+
+def seeds_of(text: str) -> Iterator[int]:
+    """Yield the seeds of `A:B` (B not among them) or of one number."""
+    first, colon, last = text.partition(":")
+    yield from range(int(first), int(last) if colon else int(first) + 1)
