@@ -43,6 +43,7 @@ from qgtm.watchdog.way_out import (
     closings,
     counted_clean,
     id_of,
+    is_closing,
     line_of,
     rested,
     with_line,
@@ -184,11 +185,19 @@ def _planned(out: WayOut, now_s: float) -> Told:
     for symbol in closings(out, now_s) if out.act is Act.FLATTEN else ():
         out, more = _closing(out, symbol, now_s)
         actions += more
-    stuck = [symbol for symbol in out.held if line_of(out, symbol).refusals >= RUNG_REFUSALS]
+    stuck = [symbol for symbol in out.held if _is_stuck(out, symbol, now_s)]
     if stuck and out.is_open and _is_rung_free(out, now_s):
         actions.append(Note(f"own orders do not close {', '.join(stuck)}: close-all"))
         out = replace(out, todo=(*out.todo, CloseAll()))
     return out, tuple(actions)
+
+
+def _is_stuck(out: WayOut, symbol: str, now_s: float) -> bool:
+    """Return whether own orders get nowhere: refused, or behind an order that will not be cancelled."""
+    if line_of(out, symbol).refusals >= RUNG_REFUSALS:
+        return True
+    is_late = out.due_s is not None and now_s - out.due_s >= LATE_S
+    return is_late and any(order.symbol == symbol and not is_closing(order, out) for order in out.live)
 
 
 def _is_rung_free(out: WayOut, now_s: float) -> bool:

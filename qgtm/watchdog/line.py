@@ -7,7 +7,7 @@ a name. So calls run in a thread, and one that has no whole answer in time is gi
 from collections.abc import Callable
 from http.client import HTTPException
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Final
 
 import requests
@@ -37,6 +37,7 @@ class Line:
         self._given_up: list[_Worker] = []
         self._call: Call | None = None
         self._since_s = 0.0
+        self._turn = Lock()  # an answer may come in the moment in which its call is given up
 
     def ask(self, call: Call, now_s: float) -> None:
         """Start a call at the monotone second `now_s`."""
@@ -50,19 +51,21 @@ class Line:
         self._worker.jobs.put(call)
 
     def _answered(self, worker: "_Worker", call: Call, answer: Answer) -> None:
-        if worker is self._worker:  # one that was given up has nothing more to say
-            self._call = None
-            self._take(call, answer)
+        with self._turn:
+            if worker is self._worker:  # one that was given up has nothing more to say
+                self._call = None
+                self._take(call, answer)
 
     def check(self, now_s: float) -> None:
         """Give up a call that has taken too long."""
-        call, worker = self._call, self._worker
-        if call is None or worker is None or now_s - self._since_s < WHOLE_S:
-            return
-        self._call, self._worker = None, None
-        worker.jobs.put(None)
-        self._given_up.append(worker)
-        self._take(call, NoAnswer(f"no whole answer within {WHOLE_S} s"))
+        with self._turn:
+            call, worker = self._call, self._worker
+            if call is None or worker is None or now_s - self._since_s < WHOLE_S:
+                return
+            self._call, self._worker = None, None
+            worker.jobs.put(None)
+            self._given_up.append(worker)
+            self._take(call, NoAnswer(f"no whole answer within {WHOLE_S} s"))
 
     def close(self) -> None:
         """Make no further call; one that is in flight ends by itself."""

@@ -51,7 +51,17 @@ class Shell:
         self._alarm = Alarm(channels(self.place.smtp_url, self.place.push_urls), self._say)
 
     def run(self) -> None:
-        """Turn until a signal has put a word into `is_told`."""
+        """Turn until a signal has put a word into `is_told`; an end of any other kind is told to people."""
+        try:
+            self._turn()
+        finally:
+            if self.is_told.empty():
+                text = "The watchdog has ended by itself: nobody watches the daemon now. Start it again."
+                self._tell(Alert(level="red", cause="watchdog", text=text))
+            self._alarm.close(CLOSE_S)
+            self._line.close()
+
+    def _turn(self) -> None:
         kept = self.folder.load()
         self.state = restored(
             kept, self._boot_id, clock.monotonic(), self.place.settings, is_embedded=self.place.is_embedded
@@ -66,8 +76,6 @@ class Shell:
             self._hear()
         self._note("told to stop")
         self._save(is_due=True, is_ended=True)
-        self._alarm.close(CLOSE_S)
-        self._line.close()
 
     def _greet(self) -> None:
         limits = self.place.settings

@@ -174,11 +174,14 @@ def is_in_the_way(order: SeenOrder, out: WayOut) -> bool:
     """
     if order.status == "pending_cancel":
         return False
-    if out.act is Act.HALT:
-        return True
+    return out.act is Act.HALT or not is_closing(order, out)
+
+
+def is_closing(order: SeenOrder, out: WayOut) -> bool:
+    """Return whether a live order closes what is held, as soon as it can."""
     held = out.held.get(order.symbol)
     closes = held is not None and order.side is (Side.SELL if held.quantity > 0 else Side.BUY)
-    return not (closes and order.kind == "market")
+    return closes and order.kind == "market" and order.status != "pending_cancel"
 
 
 def cancels(out: WayOut) -> tuple[Call, ...]:

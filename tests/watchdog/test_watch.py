@@ -249,6 +249,25 @@ def test_beat_that_came_while_a_look_stood_still_counts_from_its_end() -> None:
     assert (dog.fired_s, dog.alerts) == (None, [])
 
 
+def test_grace_is_given_to_a_daemon_that_is_just_starting_and_to_no_other() -> None:
+    short_one = Settings(alerts_s=(7.0, 13.0), flatten_s=20.0, grace_s=60.0, probe_s=1e9)
+    dog = Watching(short_one)
+    dog.beat()  # an old heartbeat: the daemon is still on its way up
+    dog.pass_s(100.0)
+    dog.look_for(75.0)
+    assert dog.fired_s is None
+    dog.look_for(10.0)
+    assert dog.fired_s is not None
+    dog = Watching(short_one)
+    dog.beat()
+    dog.look()
+    dog.look_for(5.0)
+    dog.beat()
+    dog.look_for(25.0)
+    assert dog.fired_s is not None
+    assert dog.fired_s - dog.beats_s[-1] <= 25.0
+
+
 # --- commands that nobody takes -----------------------------------------------------------------
 
 HALT = Wish(command_id=4, kind="Halt", by="OpB")

@@ -19,7 +19,17 @@ from qgtm.exchange.core import Exchange
 from qgtm.exchange.desk import Halt
 from qgtm.exchange.order import OrderRequest
 from qgtm.exchange.setting import Habits, Switches
-from qgtm.watchdog.deed import AskAccount, AskClock, AskOrders, AskPositions, Call, CancelAll, Close, CloseAll
+from qgtm.watchdog.deed import (
+    AskAccount,
+    AskClock,
+    AskOrders,
+    AskPositions,
+    Call,
+    Cancel,
+    CancelAll,
+    Close,
+    CloseAll,
+)
 from qgtm.watchdog.fact import Answer, KillWord, NoAnswer, Refused, Wish
 from qgtm.watchdog.setting import Settings, short
 from qgtm.watchdog.way_out import Act
@@ -280,6 +290,26 @@ def test_orders_that_are_refused_again_and_again_lead_to_close_all() -> None:
     never_grew_nor_flipped(driver, {"GLD": 100}, count)
 
 
+def test_order_that_cannot_be_cancelled_is_named_and_leads_to_close_all() -> None:
+    driver = site({"GLD": 100, "SLV": -40})
+    stuck = OrderRequest(symbol="GLD", side="sell", qty=D(60), kind="limit", limit_price=D("101"))
+    driver.exchange.submit(stuck, driver.exchange.now)
+
+    def spoil(call: Call) -> Answer | None:
+        return Refused(status=422, reason="no") if isinstance(call, CancelAll | Cancel) else None
+
+    driver.spoil = spoil
+    fall_silent(driver)
+    driver.wait(50.0)
+    assert driver.held() == {"GLD": D(100)}
+    assert driver.calls(CloseAll) == []
+    assert len(driver.calls(Cancel)) >= 5
+    driver.wait(40.0)
+    assert len(driver.calls(CloseAll)) == 1
+    driver.spoil = lambda call: None
+    driver.until(lambda: not driver.held(), 60.0)
+
+
 def test_account_that_is_blocked_is_told_and_tried_at_a_slow_rate() -> None:
     driver = site({"GLD": 100})
     driver.exchange.configure(Switches(trading_blocked=True), driver.exchange.now)
@@ -527,7 +557,7 @@ def test_whatever_the_broker_answers_the_minute_is_kept_and_the_book_only_shrink
 
 
 def test_short_paces_suit_a_venue_whose_night_lasts_seconds() -> None:
-    driver = site(at=CLOSE + timedelta(minutes=5), settings=short(QUICK))
+    driver = site(at=CLOSE + timedelta(minutes=5), settings=replace(short(QUICK), grace_s=0.0))
     fall_silent(driver)
     driver.wait(20.0)
     assert driver.busiest_minute() <= 60
