@@ -46,7 +46,8 @@ class Line(StrEnum):
 class Outside:
     """What is seen beside the journal, at the moment of looking; times in process seconds.
 
-    `age_s` is the heartbeat's age, None when there is none that belongs to this boot of the machine.
+    `age_s` is the heartbeat's age, None when there is none that belongs to this boot of the machine; so is
+    `watchdog_age_s`. `watchdog` is its state in a word, `dead_man_s` after how much silence it closes all.
     `journal_problem` is a sentence when the journal cannot be read, or not to its end.
     """
 
@@ -58,6 +59,9 @@ class Outside:
     venue_at: datetime | None = None
     speed: float | None = None
     held_by: tuple[str, ...] = ()
+    watchdog: str | None = None
+    watchdog_age_s: float | None = None
+    dead_man_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +107,9 @@ class Summary:
     as_of: datetime | None
     problem: str | None
     next_step: str | None
+    watchdog: str | None = None
+    watchdog_age_s: float | None = None
+    dead_man_s: float | None = None
 
 
 def summary(chronicle: Chronicle, outside: Outside, limits: Limits) -> Summary:
@@ -146,6 +153,9 @@ def summary(chronicle: Chronicle, outside: Outside, limits: Limits) -> Summary:
         venue_at=outside.venue_at,
         speed=outside.speed,
         held_by=outside.held_by,
+        watchdog=outside.watchdog,
+        watchdog_age_s=outside.watchdog_age_s,
+        dead_man_s=outside.dead_man_s,
         as_of=chronicle.at,
         problem=outside.journal_problem,
         next_step=_next_step(chronicle, outside),

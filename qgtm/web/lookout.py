@@ -12,6 +12,7 @@ from qgtm.adapters.clock import Anchor, SystemClock, VenueClock, boot_id
 from qgtm.adapters.files import StateDir, because
 from qgtm.adapters.heartbeat import Heartbeat, load_heartbeat
 from qgtm.adapters.journal import JournalReader
+from qgtm.adapters.watchdog_file import load_watchdog
 from qgtm.core.errors import ConfigError, JournalError, QgtmError
 from qgtm.ports import Clock
 from qgtm.risk.limits import Limits
@@ -127,6 +128,7 @@ class Lookout:
 
     def _outside(self, problem: str | None) -> Outside:
         beat = load_heartbeat(self._folder.heartbeat)
+        dog = load_watchdog(self._folder.watchdog)
         anchor = self._anchor()
         now_s = self._clock.monotonic()  # after the reading, which may have taken its time
         return Outside(
@@ -138,6 +140,9 @@ class Lookout:
             venue_at=self._venue_at(anchor, beat),
             speed=anchor.speed if anchor else None,
             held_by=anchor.held_by if anchor else (),
+            watchdog=dog.state if dog else None,
+            watchdog_age_s=dog.age_s(now_s, self._boot_id) if dog else None,
+            dead_man_s=dog.flatten_s if dog else None,
         )
 
     def _anchor(self) -> Anchor | None:

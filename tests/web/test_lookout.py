@@ -15,6 +15,10 @@ from qgtm.adapters.journal import SqliteJournal
 from qgtm.core.events import Event, FeedFailed, Stopped
 from qgtm.core.mode import Dot
 from qgtm.views.summary import Daemon
+from qgtm.watchdog.folder import Folder
+from qgtm.watchdog.kernel import State
+from qgtm.watchdog.memory import fields_of
+from qgtm.watchdog.setting import Settings, short
 from qgtm.web.lookout import Lookout
 from tests.views.told import LIMITS, MORNING, live, sample
 
@@ -96,6 +100,26 @@ def test_heartbeat_of_another_boot_has_no_age(fund: Fund) -> None:
     fund.beat(boot="another")
     told = fund.lookout.look().summary
     assert (told.heartbeat_age_s, told.daemon, told.dot) == (None, Daemon.UNKNOWN, Dot.RED)
+
+
+def test_watchdogs_word_and_its_age_are_seen(fund: Fund) -> None:
+    told = fund.lookout.look().summary
+    assert (told.watchdog, told.watchdog_age_s, told.dead_man_s) == (None, None, None)
+    fields = fields_of(
+        State(),
+        short(Settings(alerts_s=(7.0, 13.0), flatten_s=20.0)),
+        beat=1,
+        now_s=4990.0,
+        wall_at=MORNING,
+        boot_id=boot_id(),
+        pid=1,
+        log=[],
+        broker="ok",
+    )
+    Folder(fund.folder.root).save(fields, is_durable=False)
+    fund.clock.wait(1)
+    told = fund.lookout.look().summary
+    assert (told.watchdog, told.watchdog_age_s, told.dead_man_s) == ("unarmed", 11.0, 20.0)
 
 
 def test_new_rows_alone_are_folded(fund: Fund) -> None:
