@@ -56,9 +56,9 @@ def chained(head: Head, events: Sequence[Event], at: str) -> list[Row]:
             continue
         seq += 1
         kind, body = type(event).__name__, canonical(event)
-        row = Row(seq, at, kind, body, before, link(before, seq, at, kind, body))
-        before = row.hash
-        rows.append(row)
+        after = link(before, seq, at, kind, body)
+        rows.append(Row(seq, at, kind, body, before, after))
+        before = after
     return rows
 
 

@@ -205,15 +205,16 @@ class MemoryJournal:
     def __init__(self) -> None:
         self._head = GENESIS
         self._at = ""
+        self._moment: datetime | None = None  # of which `_at` is the text
         self._entries: list[tuple[str, Event, str]] = []
 
     def append(self, events: Sequence[Event], at: datetime) -> None:
         """Add `events` to the chain; raise EventError for one that could not be written."""
-        text = later_text(self._at, at)
+        text = self._at if at is self._moment else later_text(self._at, at)
         journaled = [event for event in events if event.is_journaled]
         if rows := chained(self._head, journaled, text):
             self._entries += [(text, event, row.hash) for event, row in zip(journaled, rows, strict=True)]
-            self._head, self._at = Head(rows[-1].seq, rows[-1].hash), text
+            self._head, self._at, self._moment = Head(rows[-1].seq, rows[-1].hash), text, at
 
     def read(self, after: int = 0) -> Iterator[Entry]:
         """Yield the entries after `after`, oldest first."""

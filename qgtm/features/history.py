@@ -42,9 +42,10 @@ class History:
         if self._n == len(self._sessions):
             self._double()
         self._sessions[self._n] = session.toordinal()
-        for symbol, row in rows.items():
-            if symbol in self._column:
-                self._fields[:, self._n, self._column[symbol]] = row
+        known = [symbol for symbol in rows if symbol in self._column]
+        if known:
+            columns = [self._column[symbol] for symbol in known]
+            self._fields[:, self._n, columns] = np.array([rows[symbol] for symbol in known]).T
         self._n += 1
 
     def _double(self) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Final
 
 from qgtm.core.effects import Effect
 from qgtm.core.events import (
@@ -70,17 +71,20 @@ class Kernel:
 
 def teaches_nothing(state: State, event: Event) -> bool:
     """Return whether an event repeats what is known, so that polling does not fill the journal."""
-    if isinstance(event, OrderUpdated):
-        order = state.orders.get(event.client_order_id)
-        return order is None or changed(state, event).orders[event.client_order_id] == order
-    if isinstance(event, MarketHoursSeen):
-        return event == state.market
-    if isinstance(event, CashMoved):
-        return event.activity_id in state.flow_ids
-    if isinstance(event, FeedFailed):
-        return event.feed in state.feeds_failed
-    if isinstance(event, FeedRecovered):
-        return event.feed not in state.feeds_failed
-    if isinstance(event, BarsClosed):
-        return state.bars_session is not None and event.session <= state.bars_session
-    return False
+    is_known = IS_KNOWN.get(type(event))
+    return is_known is not None and is_known(state, event)
+
+
+def _is_known_order(state: State, event: OrderUpdated) -> bool:
+    order = state.orders.get(event.client_order_id)
+    return order is None or changed(state, event).orders[event.client_order_id] == order
+
+
+IS_KNOWN: Final[dict[type[Event], Callable[[State, Any], bool]]] = {
+    OrderUpdated: _is_known_order,
+    MarketHoursSeen: lambda state, event: event == state.market,
+    CashMoved: lambda state, event: event.activity_id in state.flow_ids,
+    FeedFailed: lambda state, event: event.feed in state.feeds_failed,
+    FeedRecovered: lambda state, event: event.feed not in state.feeds_failed,
+    BarsClosed: lambda state, event: state.bars_session is not None and event.session <= state.bars_session,
+}

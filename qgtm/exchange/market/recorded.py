@@ -7,7 +7,7 @@ low and close are the recorded ones, to the cent.
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -90,6 +90,8 @@ class RecordedMarket:
         self._calendar = calendar or xnys()
         self._read()
         self._ticks = lru_cache(maxsize=_PATHS_KEPT)(self._made_ticks)
+        self._moment_at: datetime | None = None
+        self._moment: tuple[date | None, int, int] = (None, 0, 0)
 
     def _read(self) -> None:
         paths = bar_files(self.folder)
@@ -99,6 +101,7 @@ class RecordedMarket:
             raise MarketError(f"no file in {self.folder} holds a bar that was traded; choose another folder")
         days = {day for bars in traded.values() for day in bars.days}
         sessions = {session.day: session for session in self._calendar.sessions(min(days), max(days))}
+        self._sessions = sessions
         self._first = begins_on(traded.values())
         self._series = {symbol: _Series(bars, sessions) for symbol, bars in traded.items()}
         self._found = tuple(
@@ -148,16 +151,29 @@ class RecordedMarket:
     def _last(self, symbol: str, at: datetime) -> tuple[int, int] | None:
         """Return the last price in cents and its tick."""
         series = self._series.get(symbol)
-        row = -1 if series is None else series.row_at(at if at.tzinfo is UTC else aware_utc(at))
-        if series is None or row < 0:
+        if series is None:
             return None
-        session = series.sessions[row]
-        opened, _, _, close = series.cents[row]
-        tick = tick_at(session, at)
+        day, tick, last = self._moment if at is self._moment_at else self._moment_of(at)
+        row = series.rows.get(day, -1) if day is not None else -1
+        if row < 0:  # no bar of this symbol today, or no session yet: its last one stays
+            row = series.row_at(aware_utc(at))
+            if row < 0:
+                return None
+            session = series.sessions[row]
+            tick, last = tick_at(session, at), ticks_of(session) - 1
         if tick == 0:
-            return opened, tick
-        is_last = tick == ticks_of(session) - 1
-        return close if is_last else int(self._ticks(symbol, row)[tick]), tick
+            return series.cents[row][0], tick
+        return series.cents[row][3] if tick == last else int(self._ticks(symbol, row)[tick]), tick
+
+    def _moment_of(self, at: datetime) -> tuple[date | None, int, int]:
+        """Return the session that has opened on the day of `at`, its tick and its last; kept for a moment."""
+        session = self._sessions.get(aware_utc(at).date())
+        if session is None or at < session.open_at:
+            found: tuple[date | None, int, int] = (None, 0, 0)
+        else:
+            found = (session.day, tick_at(session, at), ticks_of(session) - 1)
+        self._moment_at, self._moment = at, found
+        return found
 
     def minutes(self, symbol: str, day: date) -> Sequence[MarketBar]:
         """Return all one-minute bars of a session; empty when the symbol has no bar that day."""
