@@ -418,6 +418,7 @@ class ModeChanged(Event):
     by: str = ""  # the person, where it took one
     proof: Proof | None = None  # the person's, where one was asked for
     count: int = 0  # of the key that proved
+    nonce: str = ""  # that the proof signed, so that it counts once
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -126,10 +126,11 @@ def ended(authority: Authority, request_id: str, proof: Proof | None = None, cou
     return after if proof is None else proven(after, proof.credential_id, count)
 
 
-def proven(authority: Authority, credential_id: str, count: int) -> Authority:
-    """Return the authority after a key has proven with `count`."""
+def proven(authority: Authority, credential_id: str, count: int, nonce: str = "") -> Authority:
+    """Return the authority after a key has proven with `count`, over `nonce` where the act was no request."""
     highest = max(count, authority.counts.get(credential_id, 0))
-    return renewed(authority, counts={**authority.counts, credential_id: highest})
+    nonces = (*authority.nonces, nonce)[-NONCES_KEPT:] if nonce else authority.nonces
+    return renewed(authority, counts={**authority.counts, credential_id: highest}, nonces=nonces)
 
 
 # cell 12 of notebooks/engine/authority.ipynb

@@ -461,7 +461,8 @@ def _mode_changed(state: State, event: ModeChanged) -> State:
     if event.trigger is Trigger.RESET_CONFIRMED and after.drawdown is not None and switch is not state.switch:
         after = renewed(after, drawdown=restarted(after.drawdown))
     if event.proof is not None:
-        after = renewed(after, authority=proven(after.authority, event.proof.credential_id, event.count))
+        key = event.proof.credential_id
+        after = renewed(after, authority=proven(after.authority, key, event.count, event.nonce))
     if event.is_new_episode:
         held = {
             symbol: position.quantity for symbol, position in state.positions.items() if position.quantity

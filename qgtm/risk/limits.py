@@ -303,7 +303,7 @@ def _number(text: str) -> object:
         return text
 
 
-def _beside(limits: Limits, other: Limits) -> dict[str, Decimal | int]:
+def beside(limits: Limits, other: Limits) -> dict[str, Decimal | int]:
     """Return every limit, with an override for each symbol that either has."""
     symbols = (*limits.single_name_override_frac, *other.single_name_override_frac)
     return numbers(limits) | {f"{OVERRIDES}.{symbol}": limits.single_name(symbol) for symbol in symbols}
@@ -311,14 +311,14 @@ def _beside(limits: Limits, other: Limits) -> dict[str, Decimal | int]:
 
 def loosened(new: Limits, old: Limits) -> tuple[str, ...]:
     """Return the names of the limits that `new` has looser than `old`, sorted; empty when there are none."""
-    before = _beside(old, new)
-    return tuple(sorted(name for name, value in _beside(new, old).items() if value > before[name]))
+    before = beside(old, new)
+    return tuple(sorted(name for name, value in beside(new, old).items() if value > before[name]))
 
 
 def tighter_of(first: Limits, second: Limits) -> Limits:
     """Return the limits that take the tighter of both, line by line."""
-    other = _beside(second, first)
-    return _built({name: min(value, other[name]) for name, value in _beside(first, second).items()})
+    other = beside(second, first)
+    return _built({name: min(value, other[name]) for name, value in beside(first, second).items()})
 
 
 __all__ = [
@@ -332,6 +332,7 @@ __all__ = [
     "TABLES",
     "Kind",
     "Limits",
+    "beside",
     "changed_limits",
     "contradictions",
     "limits_from",
