@@ -32,6 +32,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "strategies": "list the strategies, loaded or not",
         "audit": "check the journal's chain, and read what stands in it",
         "report": "make the Sunday report",
+        "incident": "make the report of a halt that closed everything",
     },
     "Change": {
         "export": "print the notebooks into modules, or compare both",

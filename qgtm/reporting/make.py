@@ -159,7 +159,7 @@ def _run_pipeline(order: Order, run: Run, folder: Path, clock: WaitingClock, tel
     write_atomic(folder / "pipelines.yaml", text.encode())
     log, progress = folder / PIPELINE_LOG, _Progress(tell)
     arguments = [*_ploomber(), "build", "--entry-point", str(folder.absolute() / "pipelines.yaml")]
-    child = start(arguments, log, _environ(order, folder), order.root)
+    child = start(arguments, log, environ_of(order.root, folder), order.root)
     code = waited(child, clock, order.limit_s, lambda: progress.look(log))
     progress.end(is_ok=code == 0)
     if code is None:
@@ -182,8 +182,9 @@ def _ploomber() -> list[str]:
     return [found]
 
 
-def _environ(order: Order, folder: Path) -> dict[str, str]:
-    path = os.pathsep.join(filter(None, [str(order.root), os.environ.get("PYTHONPATH", "")]))
+def environ_of(root: Path, folder: Path) -> dict[str, str]:
+    """Return the environment of a report's processes; `folder` is the run's own."""
+    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
     own = {
         "PLOOMBER_STATS_ENABLED": "false",
         "MPLBACKEND": "agg",
@@ -222,7 +223,7 @@ class _Progress:
 def _render(order: Order, folder: Path, clock: WaitingClock) -> None:
     log = folder / RENDER_LOG
     arguments = [sys.executable, "-m", "qgtm.reporting.render", str(folder.absolute())]
-    code = waited(start(arguments, log, _environ(order, folder), order.root), clock, RENDER_LIMIT_S)
+    code = waited(start(arguments, log, environ_of(order.root, folder), order.root), clock, RENDER_LIMIT_S)
     if code != 0:
         after = f"within {RENDER_LIMIT_S:.0f} s" if code is None else f"(exit {code})"
         raise _Failed(

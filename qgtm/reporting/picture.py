@@ -1,12 +1,14 @@
 """The review's pictures: HoloViews on matplotlib, as SVG whose text stays text."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from html import escape
 from typing import Any, Final
 
+from qgtm.core.instant import NEW_YORK
 from qgtm.reporting.fragment import Fragment, told
 from qgtm.views.action import Caps
 from qgtm.views.performance import performance
@@ -91,6 +93,22 @@ def drawdown_picture(week: Week, caps: Caps) -> Picture | None:
         f"are halved, at {bound(caps.hard_frac)} everything is closed."
     )
     return Picture(_drawn(fall * bounds * _shade(hv, week), "drawdown", top=0.0, is_dated=True), said)
+
+
+def falls_picture(falls: Sequence[tuple[datetime, Decimal]], caps: Caps) -> Picture | None:
+    """Return the fall from the peak sample by sample, (venue time, fraction), and both caps; None for few."""
+    if len(falls) < 2:
+        return None
+    hv = _holoviews()
+    shown = [(at.astimezone(NEW_YORK).replace(tzinfo=None), -100 * float(fall)) for at, fall in falls]
+    fall = hv.Curve(shown, "New York", "below the peak, %").opts(color=LOSS, linewidth=1.2)
+    worst = max(fall for _, fall in falls)
+    said = (
+        f"The fall from the peak as it was seen, at worst {percent(worst)}. At {bound(caps.soft_frac)} "
+        f"positions are halved, at {bound(caps.hard_frac)} everything is closed."
+    )
+    drawn = fall * _caps_in_sight(hv, caps, float(worst))
+    return Picture(_drawn(drawn, "falls", top=0.0, is_dated=True), said)
 
 
 def _caps_in_sight(hv: Any, caps: Caps, worst: float) -> Any:

@@ -6,20 +6,11 @@ from decimal import Decimal
 from html import escape
 from typing import Any, Final
 
-from qgtm.core.events import (
-    AlertRaised,
-    BreakFound,
-    FeedFailed,
-    Latched,
-    ModeChanged,
-    OrderRejected,
-    OrderUnknown,
-    StrategyDisabled,
-    Unlatched,
-)
+from qgtm.core.events import AlertRaised
 from qgtm.core.instant import NEW_YORK
 from qgtm.core.money import usd
 from qgtm.reporting.fragment import Column, Fragment, gain, listed, paragraph, table, tiles, told
+from qgtm.reporting.happening import words_of
 from qgtm.reporting.source import Reviewed
 from qgtm.views.action import Caps, actions
 from qgtm.views.ledger import RESIDUAL
@@ -222,7 +213,9 @@ def happenings(week: Week) -> Fragment:
         return told("No alert, no break, nothing switched off, no move of the kill switch.", name="quiet")
     columns = [Column("When, New York", 24), Column("What", 76)]
     shown = _shown(week.told)
-    rows = [[f"{each.at.astimezone(NEW_YORK):%a %d %b, %H:%M}", escape(_words(each))] for each in shown]
+    rows = [
+        [f"{each.at.astimezone(NEW_YORK):%a %d %b, %H:%M}", escape(words_of(each.event))] for each in shown
+    ]
     left = len(week.told) - len(shown)
     more = paragraph(f"{left} more stand in the journal: <code>qgtm audit tail</code>.", "quiet")
     return Fragment(table(columns, rows) + (more if left else ""))
@@ -232,29 +225,6 @@ def _shown(told_of: Sequence[Told]) -> list[Told]:
     """Return at most TOLD_AT_MOST, in order; alerts give way to what they tell of, and old to new."""
     order = sorted(range(len(told_of)), key=lambda n: (isinstance(told_of[n].event, AlertRaised), -n))
     return [told_of[n] for n in sorted(order[:TOLD_AT_MOST])]
-
-
-def _words(told_of: Told) -> str:
-    match told_of.event:
-        case AlertRaised(level=level, text=text):
-            return f"Alert, {level}: {text}"
-        case BreakFound(subject=subject, ours=ours, brokers=brokers):
-            return f"Break in {subject}: {ours:f} by our book, {brokers:f} by the broker’s."
-        case FeedFailed(feed=feed, reason=reason):
-            return f"The feed {feed} failed: {reason}"
-        case Latched(latch=latch, reason=reason):
-            return f"New orders stopped ({latch.value.replace('_', ' ')}): {reason}"
-        case Unlatched(latch=latch, reason=reason, by=by):
-            return f"Cleared by {by} ({latch.value.replace('_', ' ')}): {reason}"
-        case ModeChanged(before=before, after=after, reason=reason):
-            return f"Kill switch from {before.value} to {after.value}: {reason}".replace("_", " ")
-        case StrategyDisabled(strategy=strategy, reason=reason):
-            return f"{strategy} was switched off: {reason}"
-        case OrderRejected(client_order_id=order, reason=reason):
-            return f"The broker rejected {order}: {reason}"
-        case OrderUnknown(client_order_id=order, reason=reason):
-            return f"No believable answer to {order}: {reason}"
-    return type(told_of.event).__name__
 
 
 def to_do(reviewed: Reviewed, caps: Caps) -> Fragment:

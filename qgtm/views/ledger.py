@@ -228,19 +228,21 @@ class Ledger:
 
     def _closed(self, event: BarsClosed, at: datetime) -> None:
         self.marks |= {symbol: exact(bar[3]) for symbol, bar in event.bars.items()}
+        self.closes.append(self.struck(event.session, at))
+
+    def struck(self, session: date, at: datetime) -> Close:
+        """Return the account as it stands at the present marks: between two closes too."""
         values = self._values_usd()
-        self.closes.append(
-            Close(
-                session=event.session,
-                at=at,
-                equity_usd=self._equity_usd(),
-                books_gap_usd=self.books_gap_usd,
-                cash_usd=self.cash_usd,
-                flows_usd=self.flows_usd,
-                worth_usd={owner: purse.worth_usd(self.marks) for owner, purse in self.purses.items()},
-                gross_usd=sum(map(abs, values), ZERO),
-                net_usd=sum(values, ZERO),
-            )
+        return Close(
+            session=session,
+            at=at,
+            equity_usd=self._equity_usd(),
+            books_gap_usd=self.books_gap_usd,
+            cash_usd=self.cash_usd,
+            flows_usd=self.flows_usd,
+            worth_usd={owner: purse.worth_usd(self.marks) for owner, purse in self.purses.items()},
+            gross_usd=sum(map(abs, values), ZERO),
+            net_usd=sum(values, ZERO),
         )
 
 

@@ -1,0 +1,228 @@
+"""The incident report: what was open, who brought it there to the cent, how it was closed; or plain text."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from qgtm.adapters.clock import SystemClock
+from qgtm.adapters.journal import SqliteJournal
+from qgtm.core.errors import ReportError
+from qgtm.core.events import (
+    AccountSampled,
+    AlertRaised,
+    CashMoved,
+    Event,
+    FlatConfirmed,
+    FlattenDelayed,
+    IntentFormed,
+    ModeChanged,
+    OrderUpdated,
+    SessionOpened,
+)
+from qgtm.core.ids import client_order_id
+from qgtm.core.mode import Mode, Trigger
+from qgtm.core.order import Order, OrderState, Side
+from qgtm.reporting import incident_make
+from qgtm.reporting.incident import incident_text, load_incident
+from qgtm.reporting.incident_make import IncidentWatch, make_incident
+from qgtm.views.action import Caps
+
+OPEN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+DAY = date(2026, 3, 2)
+CAPS = Caps(soft_frac=Decimal("0.08"), hard_frac=Decimal("0.12"))
+PRICES = {"GLD": Decimal(200), "SLV": Decimal(25)}
+
+
+class Tale:
+    """A fund that buys GLD and SLV, falls, and is closed: told to a journal, minute by minute."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "journal.db"
+        self.at, self.second = OPEN, 0.0
+        with SqliteJournal(self.path):
+            pass
+
+    def tell(self, *events: Event, minutes: float = 1) -> None:
+        self.at += timedelta(minutes=minutes)
+        with SqliteJournal(self.path) as journal:
+            journal.append(list(events), self.at)
+
+    def order(
+        self, symbol: str, side: Side, quantity: int, price: Decimal, purpose: str, **shares: Decimal
+    ) -> None:
+        order = Order(
+            client_order_id=client_order_id(1, purpose, DAY, symbol, 0), symbol=symbol, side=side,
+            quantity=Decimal(quantity), limit_price=None, arrival_price=price, formed_at=self.at,
+            is_reducing=purpose == "flatten", shares=shares,
+        )  # fmt: skip
+        self.tell(IntentFormed(order=order, session=DAY), minutes=0)
+        self.tell(
+            OrderUpdated(
+                client_order_id=order.client_order_id,
+                broker_order_id=f"b-{purpose}-{symbol}",
+                state=OrderState.FILLED,
+                filled_quantity=order.quantity,
+                filled_price=price,
+                updated_at=self.at,
+            ),
+            minutes=0,
+        )
+
+    def sample(self, equity: str, **marks: str) -> None:
+        self.second += 30
+        told = AccountSampled(
+            equity_usd=Decimal(equity), cash_usd=Decimal(0), last_equity_usd=Decimal(100_000),
+            marks={symbol: Decimal(mark) for symbol, mark in marks.items()}, is_blocked=False,
+            monotonic_s=self.second,
+        )  # fmt: skip
+        self.tell(told)
+
+    def halted(self) -> None:
+        """Buy 200 GLD at 200 and 1,000 SLV at 25; rise to 101,000; fall to 88,300; halt."""
+        self.tell(
+            CashMoved(activity_id="start", kind="start", amount_usd=Decimal(100_000)),
+            SessionOpened(session=DAY, open_at=OPEN, close_at=OPEN + timedelta(hours=6.5)),
+        )
+        self.sample("100000")
+        self.order("GLD", Side.BUY, 200, PRICES["GLD"], "trade", trend=Decimal(150), carry=Decimal(50))
+        self.order("SLV", Side.BUY, 1000, PRICES["SLV"], "trade", trend=Decimal(1000))
+        for _ in range(3):
+            self.sample("101000", GLD="205", SLV="25")
+        for _ in range(3):
+            self.sample("88300", GLD="150", SLV="23.30")
+        self.tell(
+            ModeChanged(
+                trigger=Trigger.HARD_CAP, before=Mode.ACTIVE, after=Mode.HALTED_HARD,
+                reason="the fall from the peak is 12.57%", at=self.at, drawdown_frac=Decimal("0.1257"),
+            ),
+            AlertRaised(level="red", cause="kill switch", text="Trading is now <halted>."),
+        )  # fmt: skip
+
+    def closed(self) -> None:
+        self.order(
+            "GLD", Side.SELL, 200, Decimal("149.50"), "flatten", trend=Decimal(-150), carry=Decimal(-50)
+        )
+        self.order("SLV", Side.SELL, 1000, Decimal("23.20"), "flatten", trend=Decimal(-1000))
+        self.tell(FlatConfirmed(epoch=1, took_s=42.0))
+
+
+@pytest.fixture
+def tale(tmp_path: Path) -> Tale:
+    return Tale(tmp_path)
+
+
+def test_contributions_are_counted_from_the_peak_and_add_up_to_the_cent(tale: Tale) -> None:
+    tale.halted()
+    found = load_incident(tale.path).contributions
+    # By hand: trend 150 x (150 - 205) + 1000 x (23.30 - 25); carry 50 x (150 - 205).
+    assert found.by_strategy_usd == {"trend": Decimal("-9950.00"), "carry": Decimal("-2750.00")}
+    assert (found.account_usd, found.residual_usd) == (Decimal("-12700.00"), Decimal(0))
+
+
+def test_positions_are_those_at_the_halt_and_what_is_left_of_them(tale: Tale) -> None:
+    tale.halted()
+    told = load_incident(tale.path)
+    assert [(each.symbol, each.quantity, each.worth_usd) for each in told.holdings] == [
+        ("GLD", 200, 30_000), ("SLV", 1000, Decimal("23300.00")),
+    ]  # fmt: skip
+    assert (told.number, told.left, told.flat_at) == (1, {"GLD": 200, "SLV": 1000}, None)
+    tale.order("GLD", Side.SELL, 200, Decimal("149.50"), "flatten", trend=Decimal(-200))
+    assert load_incident(tale.path).left == {"SLV": 1000}
+    tale.tell(FlattenDelayed(epoch=1, left={"SLV": Decimal(1000)}, at=tale.at))
+    assert load_incident(tale.path).left == {"SLV": 1000}
+    tale.order("SLV", Side.SELL, 1000, Decimal("23.20"), "flatten", trend=Decimal(-1000))
+    assert load_incident(tale.path).left == {}
+
+
+def test_closing_is_told_with_its_cost_against_the_price_at_decision(tale: Tale) -> None:
+    tale.halted()
+    tale.closed()
+    told = load_incident(tale.path)
+    assert (told.orders, len(told.fills), told.flat_took_s) == (2, 2, 42.0)
+    assert "closed, by the broker's word, 42s later" in incident_text(told)
+
+
+def test_only_what_belongs_to_the_halt_is_told(tale: Tale) -> None:
+    tale.tell(AlertRaised(level="yellow", cause="x", text="long before"))
+    tale.halted()
+    tale.closed()
+    texts = [each.event.text for each in load_incident(tale.path).told if isinstance(each.event, AlertRaised)]
+    assert texts == ["long before", "Trading is now <halted>."]
+    tale.at += timedelta(days=3)
+    reset = ModeChanged(
+        trigger=Trigger.RESET_CONFIRMED, before=Mode.HALTED_HARD, after=Mode.ACTIVE, reason="r", at=tale.at
+    )
+    tale.tell(reset)
+    again = ModeChanged(
+        trigger=Trigger.OPERATOR,
+        before=Mode.ACTIVE,
+        after=Mode.HALTED_HARD,
+        reason="by hand",
+        at=tale.at,
+        by="OpB",
+    )
+    tale.tell(again, minutes=200)
+    newest, first = load_incident(tale.path), load_incident(tale.path, 1)
+    assert (newest.number, newest.trigger, newest.holdings) == (2, Trigger.OPERATOR, ())
+    assert (first.number, first.trigger, len(first.fills)) == (1, Trigger.HARD_CAP, 2)
+
+
+def test_journal_without_such_a_halt_is_refused(tale: Tale) -> None:
+    with pytest.raises(ReportError, match="no halt"):
+        load_incident(tale.path)
+    tale.halted()
+    with pytest.raises(ReportError, match="halt 7"):
+        load_incident(tale.path, 7)
+
+
+@pytest.mark.slow
+def test_report_is_made_as_page_paper_and_text_from_the_journal_alone(tale: Tale, tmp_path: Path) -> None:
+    pytest.importorskip("papermill", reason="the notebook needs the `pipeline` extra")
+    tale.halted()
+    made = make_incident(tale.path, tmp_path / "reports", 0, CAPS, tale.at, SystemClock())
+    html = made.html.read_text()
+    assert (made.problem, made.is_flat) == ("", False)
+    assert made.pdf.read_bytes().startswith(b"%PDF")
+    for words in ("NOT YET CLOSED", "−$12,700.00", "Trading is now &lt;halted&gt;.", "GLD"):
+        assert words in html
+    assert "http://" not in html.replace("http://www.w3.org", "")
+    assert "NOT YET CLOSED" in made.text.read_text()
+
+
+def test_report_falls_back_to_plain_text_that_says_all_of_it(
+    tale: Tale, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incident_make, "SOURCE", "notebooks/reviews/not there.ipynb")
+    tale.halted()
+    made = make_incident(tale.path, tmp_path / "reports", 0, CAPS, tale.at, SystemClock())
+    assert "the notebook could not be made" in made.problem
+    for path in (made.html, made.text):
+        assert all(
+            words in path.read_text() for words in ("trend", "−$9,950.00", "200 at", "Only plain text")
+        )
+    assert made.pdf.read_bytes().startswith(b"%PDF")
+
+
+def test_report_is_due_five_minutes_after_the_halt_and_again_once_all_is_closed(
+    tale: Tale, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incident_make, "_run", lambda *_: "not now")
+    reports = tmp_path / "reports"
+    watch = IncidentWatch(tale.path, reports)
+    assert watch.due(tale.at) is None
+    tale.halted()
+    halted_at = tale.at
+
+    def made(after: timedelta) -> bool:
+        found = watch.due(halted_at + after)
+        if found:
+            make_incident(tale.path, reports, found.number, CAPS, tale.at, SystemClock())
+        return found is not None
+
+    assert [made(timedelta(seconds=s)) for s in (0, 299, 300, 301, 900)] == [False, False, True, False, False]
+    tale.closed()
+    assert [made(timedelta(seconds=s)) for s in (1000, 1001)] == [True, False]
+    watch = IncidentWatch(tale.path, reports)  # a scheduler that was started anew
+    assert not made(timedelta(seconds=1100))
