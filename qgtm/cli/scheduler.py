@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from threading import Event as Flag
@@ -25,6 +25,7 @@ from qgtm.reporting.child import Child, start
 from qgtm.reporting.courier import LOOK_S as COURIER_S
 from qgtm.reporting.courier import Courier
 from qgtm.reporting.failure import Failure
+from qgtm.reporting.incident_make import IncidentWatch, make_incident
 from qgtm.reporting.make import LIMIT_S, Order, record_failure, record_late
 from qgtm.reporting.nightly import Nightly
 from qgtm.reporting.outbox import Outbox
@@ -35,12 +36,15 @@ LEDGER = "scheduler.json"
 LOG = "review.log"
 OUTBOX = "outbox.db"
 BACKUPS = "backups"
-BACKUP_LOOK_S = 60.0
+BACKUP_S = 60.0
+INCIDENT_S = 1.0
 REVIEW = "review"
 MERCY_S = 2.0  # more than the report gives its own children, less than we are given ourselves
 MORE_S = 300.0  # beyond the notebooks' own limit, for page, paper and a FAILED page
 
 Clock = SystemClock | VenueClock
+Say = Callable[[str], None]
+Errands = Mapping[str, tuple[float, Callable[[], None]]]
 
 
 def command(config: ConfigPath = None) -> None:
@@ -70,37 +74,62 @@ def command(config: ConfigPath = None) -> None:
         )
         console.print(f"the review is made on Sundays at {loaded.schedule.review_et:%H:%M} New York")
         with closing(Outbox(state.root / OUTBOX)) as outbox:
-            _begin_errands(state, outbox, ways, stop, console.print)
+            courier = Courier(state.journal, outbox, ways, SystemClock().now, console.print)
+            console.print(_told(ways))
+            _begin_errands(_errands(loaded, state, courier, clock, console.print), stop, console.print)
             scheduler.run()
     console.print("scheduler stopped")
 
 
-def _begin_errands(
-    state: StateDir, outbox: Outbox, ways: Sequence[Channel], stop: Flag, say: Callable[[str], None]
-) -> None:
-    """Carry alerts and copy the record on a thread of its own, which no job keeps waiting."""
-    clock = SystemClock()
-    courier = Courier(state.journal, outbox, ways, clock.now, say)
-    nightly = Nightly(state, state.root / BACKUPS)
-    names = ", ".join(f"{way.person.value} by {way.name}" for way in ways)
-    say(f"alerts go to {names}" if names else f"alerts go nowhere yet: set {' or '.join(ADDRESSES.values())}")
+def _begin_errands(errands: Errands, stop: Flag, say: Say) -> None:
+    """Run each errand every so many seconds on a thread of its own, which no job and no other keeps waiting.
 
-    def go() -> None:
-        began_s, said = clock.monotonic(), ""
-        while not stop.wait(COURIER_S):
-            courier.look()
-            if clock.monotonic() - began_s < BACKUP_LOOK_S:
-                continue
-            began_s = clock.monotonic()
+    A problem is said once, and the errand tried again.
+    """
+
+    def go(every_s: float, errand: Callable[[], None]) -> None:
+        said = ""
+        while not stop.wait(every_s):
             try:
-                if path := nightly.look(clock.now()):
-                    say(f"backup {path}")
-            except QgtmError as problem:
+                errand()
+                said = ""
+            except (QgtmError, OSError) as problem:
                 if str(problem) != said:
-                    say(f"no backup was made: {problem}")
+                    say(str(problem))
                 said = str(problem)
 
-    Thread(target=go, name="errands", daemon=True).start()
+    for name, what in errands.items():
+        Thread(target=go, args=what, name=name, daemon=True).start()
+
+
+def _errands(config: Config, state: StateDir, courier: Courier, clock: Clock, say: Say) -> Errands:
+    """Return what is done beside the jobs: alerts carried, the record copied, incidents reported."""
+    wall, reports = SystemClock(), reports_of(config)
+    nightly = Nightly(state, state.root / BACKUPS)
+    watch = IncidentWatch(state.journal, reports)
+
+    def copy() -> None:
+        if path := nightly.look(wall.now()):
+            say(f"backup {path}")
+
+    def report() -> None:
+        now = clock.now()
+        if found := watch.due(now):
+            made = make_incident(state.journal, reports, found.number, caps_of(config), now, wall)
+            say(f"incident report {made.html}{f' ({made.problem})' if made.problem else ''}")
+
+    return {
+        "courier": (COURIER_S, courier.look),
+        "backup": (BACKUP_S, copy),
+        "incident": (INCIDENT_S, report),
+    }
+
+
+def _told(ways: Sequence[Channel]) -> str:
+    names = ", ".join(f"{way.person.value} by {way.name}" for way in ways)
+    return (
+        f"alerts go to {names}" if names else f"alerts go nowhere yet: set {' or '.join(ADDRESSES.values())}"
+    )
 
 
 def review_job(config: Config, state: StateDir, clock: Clock, say: Callable[[str], None]) -> Job:
