@@ -13,10 +13,11 @@ from qgtm.core.events import (
     FeedFailed,
     FeedRecovered,
     MarketHoursSeen,
+    OrderNotFound,
     OrderUpdated,
 )
 from qgtm.engine.desk import Desk
-from qgtm.engine.live_loop import step
+from qgtm.engine.live_loop import Step, step
 from qgtm.engine.state import State, changed
 from qgtm.features.history import History
 from qgtm.ports import Journal
@@ -51,7 +52,8 @@ class Kernel:
                 self._remember(event)
             after = step(state, event, now, self.desk)
             state = after.state
-            rows += [event, *after.events]
+            if not leads_to_nothing(event, after):
+                rows += [event, *after.events]
             effects += after.effects
         self._write(rows, now)
         self.state = state
@@ -67,6 +69,11 @@ class Kernel:
         last = self.history.last_session
         if last is None or event.session > last:
             self.history.append(event.session, event.bars)
+
+
+def leads_to_nothing(event: Event, after: Step) -> bool:
+    """Return whether an order that is still not found changes nothing: it is asked for every two seconds."""
+    return isinstance(event, OrderNotFound) and not (after.events or after.effects)
 
 
 def teaches_nothing(state: State, event: Event) -> bool:

@@ -17,6 +17,7 @@ from qgtm.core.events import (
     FeedFailed,
     FeedRecovered,
     MarketHoursSeen,
+    OrderNotFound,
     SessionClosed,
 )
 from qgtm.core.order import OrderState
@@ -107,6 +108,17 @@ def test_state_is_the_fold_of_the_journal_after_anything_that_was_taken() -> Non
         one.take(event, NOON)
     again = folded([entry.event for entry in one.journal.read()], begun(targets(GLD=0.05)))
     assert again == one.state
+
+
+def test_order_still_not_found_is_written_only_when_something_follows_from_it() -> None:
+    subject, done = kernel()
+    subject.take(formed(WHAT), NOON)
+    not_found = OrderNotFound(client_order_id=WHAT.client_order_id)
+    subject.take(not_found, NOON + timedelta(seconds=2))
+    assert "OrderNotFound" not in kinds(e.event for e in subject.journal.read())
+    subject.take(not_found, NOON + timedelta(seconds=60))  # long enough to send it again
+    assert "OrderNotFound" in kinds(e.event for e in subject.journal.read())
+    assert done[-1] == Submit(WHAT)
 
 
 def test_bars_are_remembered_once() -> None:
