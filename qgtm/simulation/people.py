@@ -36,6 +36,9 @@ class People:
         state = self._world.state
         if state is None or not state.is_live:
             return
+        if self._world.is_fenced:
+            self._world.restart()
+            return
         for subject in sorted(state.breaks):
             self.put(AcceptBreak(subject=subject, reason=REASON, by="OpA"), "OpA")
             return

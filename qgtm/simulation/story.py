@@ -285,6 +285,26 @@ class Story(World):
         self.is_down = False
         self.look_around()
 
+    @property
+    def is_fenced(self) -> bool:
+        """Return whether the daemon lives, and somebody else has taken the lease from it."""
+        return (
+            self.life.is_alive
+            and hasattr(self.rig, "lease")
+            and self.disk.lease_lock is self.life
+            and (self.rig is not None and not self.rig.lease.is_mine())
+        )
+
+    def restart(self) -> None:
+        """Stop the daemon as a person does, and start it anew."""
+        if self.rig is None:
+            return
+        self.note("restart")
+        self.is_down = True
+        self.rig.stop.set()
+        self.rig.wake.set()
+        self.line.after(20.0, self.start_again)
+
     def start_second(self) -> None:
         """Start a second daemon beside the first: it must not come up."""
         if not self.life.is_alive or self.is_down:
