@@ -5,6 +5,7 @@ its own when it has verbs below it. A verb whose file is not there is not shown.
 """
 
 import difflib
+import errno
 import json
 import os
 import sys
@@ -13,12 +14,14 @@ from datetime import datetime
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final, NoReturn, TextIO
 
 from qgtm import __version__
+from qgtm.adapters.files import because
 from qgtm.adapters.leash import take_leash
-from qgtm.core.errors import QgtmError
+from qgtm.core.errors import ConfigError, QgtmError
 
 GROUPS: Final[dict[str, dict[str, str]]] = {
     "Start here": {
@@ -52,12 +55,14 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
     },
 }
 VALUES: Final[dict[object, str]] = {int: "NUMBER", float: "NUMBER", Path: "PATH", datetime: "2026-01-05"}
+OUT_OF_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 VERBS: Final = {verb: said for group in GROUPS.values() for verb, said in group.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the verb that the arguments name; exit 0 when done, 1 when refused, 2 when not understood."""
     take_leash(os.environ)
+    _take_any_terminal()
     verb, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if verb in ("--help", "-h", "help"):
         sys.stdout.write(overview())
@@ -70,9 +75,31 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(2)
     try:
         _run(verb, rest)
+        sys.stdout.flush()
     except QgtmError as problem:
         refuse(problem, is_json="--json" in rest)
+    except OSError as problem:
+        _not_written(problem)
     sys.exit(0)
+
+
+def _not_written(problem: OSError) -> NoReturn:
+    # A sentence where there is no room for what is said; none where nobody reads it.
+    if problem.errno not in (*OUT_OF_ROOM, errno.EPIPE):
+        raise problem
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries once more at its end, and complains
+    if problem.errno == errno.EPIPE:
+        sys.exit(1)
+    refuse(ConfigError(because(problem, Path(problem.filename or "the output"))), is_json=False)
+
+
+def _take_any_terminal() -> None:
+    # Closed streams take what is said all the same, and a letter that a terminal lacks becomes a `?`.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123  to the end
+        elif isinstance(stream := getattr(sys, name), TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def is_there(verb: str) -> bool:

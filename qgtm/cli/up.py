@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from qgtm.adapters.clock import SystemClock
-from qgtm.adapters.files import StateDir, made_writable
+from qgtm.adapters.files import StateDir, explained, made_writable, write_atomic
 from qgtm.adapters.lock import FileLock
 from qgtm.cli.options import Bars, ConfigPath, Day, configured
 from qgtm.config import Config
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LOOK_S: Final = 1.0
 LEFT_BEHIND_S: Final = 25.0  # what a killed `qgtm up` leaves behind stops by itself within this
 LOCKS: Final = ("lease.json.lock", "journal.db.lock", "exchange/exchange.lock", "watchdog.lock")
+BARS_NOTE: Final = "bars.txt"  # which folder of bars the embedded exchange was begun with
 KEPT: Final = ("up.lock", "logs", "aside")
 CTRL_C: Final = "Ctrl-C stops everything; the next start goes on from there."
 A_WEEK: Final = "Five sessions go by here, each told as it ends; the report then takes a minute or two."
@@ -67,7 +68,7 @@ def command(
     """Start the exchange, the daemon, the pages and the scheduler, and watch over them until Ctrl-C.
 
     Without broker keys everything runs on the embedded paper exchange, fast: a session takes about a
-    minute and closed hours are skipped. The next start goes on where this one stopped.
+    minute and closed hours are skipped. The next start goes on where this one stopped, on the same prices.
     """
     from rich.console import Console
 
@@ -98,7 +99,7 @@ def command(
         is_new = not (state.exchange / "exchange.db").exists()
         if is_new and not (start or bars) and loaded.exchange.market == "synthetic":
             day = last_whole_week(SystemClock().now().date()).isoformat()  # so that dates look like today's
-        asked = (speed, day, bars) if where == "embedded" else None
+        asked = (speed, day, bars_of(state, bars, is_new=is_new)) if where == "embedded" else None
         _run(loaded, state, asked, console, _week(state, console) if once else None)
         if once:
             _tell_week(loaded, state, console)
@@ -173,6 +174,30 @@ def _set_aside(state: StateDir, console: "Console") -> None:
     for path in old:
         path.rename(aside / path.name)
     console.print(f"The old state lies in {aside}", markup=False)
+
+
+def bars_of(state: StateDir, asked: Path | None, *, is_new: bool) -> Path | None:
+    """Return the folder of bars that a start trades on, None for the configured market.
+
+    A new state notes the one that is asked for, so that the next start goes on with it from any folder.
+    Raises ConfigError when it is not there any more.
+    """
+    bars = asked and asked.resolve()
+    note = state.root / BARS_NOTE
+    with explained(note, ConfigError):
+        if is_new:
+            note.unlink(missing_ok=True)
+        if is_new and bars:
+            write_atomic(note, os.fsencode(bars))
+    if bars or not note.exists():
+        return bars
+    known = Path(os.fsdecode(note.read_bytes()))
+    if not known.is_dir():
+        raise ConfigError(
+            f"the state in {state.root} lives on the bars of {known}, and that is no folder: put it back, or "
+            "begin anew with --fresh (the old state is moved aside)."
+        )
+    return known
 
 
 Asked = tuple[float | None, str | None, Path | None]

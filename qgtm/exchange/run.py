@@ -95,7 +95,7 @@ def opened(options: Options, clock: SystemClock) -> Station:
 
 def _hold_to_market(path: Path, options: Options, *, is_resumed: bool) -> None:
     """Refuse another market than the stored state's: its positions would be marked at foreign prices."""
-    folder = options.bars.absolute() if options.bars else None
+    folder = options.bars.resolve() if options.bars else None
     name = f"{options.market} market, seed {options.seed}" + (f", of {folder}" if folder else "")
     with explained(path, ConfigError):
         try:

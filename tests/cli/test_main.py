@@ -57,6 +57,34 @@ def test_help_lists_the_verbs_that_are_there_in_a_line_each(
     assert all(len(line) <= 100 for line in said.splitlines())
 
 
+def shell(line: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    own = {**os.environ, "PYTHONPATH": str(REPO), "QGTM": f"{sys.executable} -m qgtm", **environ}
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line], env=own, cwd=REPO, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_terminal_without_our_letters_is_told_all_the_same(tmp_path: Path, encoding: str) -> None:
+    said = shell("$QGTM status", PYTHONIOENCODING=encoding, QGTM_STATE_DIR=str(tmp_path / "var"))
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "RED" in said.stdout
+
+
+def test_output_without_room_ends_in_a_sentence(tmp_path: Path) -> None:
+    said = shell("$QGTM status --json >/dev/full", QGTM_STATE_DIR=str(tmp_path / "var"))
+    assert said.returncode == 1
+    assert said.stderr == "the output cannot be used: No space left on device. Next: free some space there.\n"
+
+
+def test_output_that_is_closed_or_read_no_further_says_nothing(tmp_path: Path) -> None:
+    state = str(tmp_path / "var")
+    closed = shell("$QGTM status --json >&-", QGTM_STATE_DIR=state)
+    assert (closed.returncode, closed.stderr) == (0, "")
+    cut = shell("$QGTM status --json | true", QGTM_STATE_DIR=state)
+    assert (cut.returncode, cut.stderr) == (1, "")
+
+
 def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--version") == 0
     assert capsys.readouterr().out == f"qgtm {__version__}\n"

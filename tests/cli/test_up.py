@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from qgtm.cli.up import typed
+from qgtm.adapters.files import StateDir
+from qgtm.cli.up import bars_of, typed
+from qgtm.core.errors import ConfigError
 
 
 @pytest.fixture
@@ -29,3 +31,36 @@ def test_another_qgtm_on_the_path_is_not_meant(own: Path, tmp_path: Path) -> Non
     other = tmp_path / "other"
     other.touch()
     assert typed(own, str(other), tmp_path) == ".venv/bin/qgtm"
+
+
+@pytest.fixture
+def bars(tmp_path: Path) -> Path:
+    folder = tmp_path / "höhere prices"
+    folder.mkdir()
+    return folder
+
+
+def test_next_start_goes_on_with_the_bars_of_the_first_from_any_folder(
+    tmp_path: Path, bars: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = StateDir(tmp_path)
+    monkeypatch.chdir(bars)
+    assert bars_of(state, Path("../höhere prices"), is_new=True) == bars
+    monkeypatch.chdir(tmp_path)
+    assert bars_of(state, None, is_new=False) == bars
+    assert bars_of(state, Path("another"), is_new=False) == tmp_path / "another"
+    assert bars_of(state, None, is_new=False) == bars, "another, which the exchange refuses, is not noted"
+
+
+def test_new_state_forgets_the_bars_of_the_one_before(tmp_path: Path, bars: Path) -> None:
+    state = StateDir(tmp_path)
+    bars_of(state, bars, is_new=True)
+    assert bars_of(state, None, is_new=True) is None
+    assert bars_of(state, None, is_new=False) is None
+
+
+def test_bars_that_are_gone_are_named_with_both_ways_on(tmp_path: Path, bars: Path) -> None:
+    bars_of(StateDir(tmp_path), bars, is_new=True)
+    bars.rmdir()
+    with pytest.raises(ConfigError, match=r"höhere prices, .*put it back, or begin anew with --fresh"):
+        bars_of(StateDir(tmp_path), None, is_new=False)
