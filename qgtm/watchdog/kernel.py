@@ -297,21 +297,29 @@ def _is_account_settled(state: State, settings: Settings) -> bool:
 
 def _moved_on(state: State, now_s: float, settings: Settings) -> Step:
     """Ask for the next thing, unless something is in flight, or resting, or the minute's calls are made."""
-    if state.flying is not None or state.is_fencing:
+    if state.is_fencing:
         return state, ()
     out = state.out
+    # the first try at the lease does not wait for a call in flight
+    is_free = state.flying is None or (out is not None and out.lease_tries == 0)
+    if out is not None and is_free and _is_fence_due(out, now_s):
+        least = max(out.daemon_epoch, state.watch.progress.epoch if state.watch.progress else 0)
+        return replace(state, is_fencing=True), (TakeLease(least),)
+    if state.flying is not None:
+        return state, ()
     if out is None:
         return _probed(state, now_s, settings)
     if not out.todo and now_s < out.next_s:
         return state, ()
     if out.is_over:
         return _asked(state, AskOrders(out.over_at), now_s)
-    if not out.todo and out.epoch is None:
-        least = max(out.daemon_epoch, state.watch.progress.epoch if state.watch.progress else 0)
-        return replace(state, is_fencing=True), (TakeLease(least),)
     if not out.todo:
         out = new_round(out, now_s, is_account_known=_is_account_settled(state, settings))
     return _asked(replace(state, out=out), out.todo[0], now_s)
+
+
+def _is_fence_due(out: WayOut, now_s: float) -> bool:
+    return out.epoch is None and not out.todo and not out.is_over and now_s >= out.next_s
 
 
 def _probed(state: State, now_s: float, settings: Settings) -> Step:

@@ -118,6 +118,15 @@ def test_silent_daemon_is_fenced_first_then_all_is_cancelled_and_closed() -> Non
     assert driver.state.out.left == {}
 
 
+def test_call_that_hangs_when_it_fires_does_not_delay_the_fence() -> None:
+    driver = site({"GLD": 10})
+    driver.state = replace(driver.state, flying=AskClock(), flying_s=driver.now_s)  # and no answer comes
+    fall_silent(driver)
+    assert driver.epoch == 2
+    assert driver.state.out is not None
+    assert driver.state.out.epoch == 2
+
+
 def test_ids_are_those_that_the_daemon_forms_for_the_same_kill() -> None:
     driver = site({"GLD": 100})
     driver.kill = KillWord(mode="halted_hard", kill_epoch=5, command_id=0)
