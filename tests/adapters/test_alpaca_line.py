@@ -121,6 +121,27 @@ def test_a_redirect_is_not_followed_whatever_the_caller_says() -> None:
         line.close()
 
 
+def test_the_time_limit_of_a_call_begins_with_its_turn() -> None:
+    def slow(talk: Talk) -> None:
+        time.sleep(0.6)
+        reply(200, {})(talk)
+
+    with serving(slow) as venue:
+        line, done = Line(whole_s=1.5), []
+
+        def ask() -> None:
+            done.append(line.ask("GET", venue.url, {}).status)
+
+        ask()  # the line has its worker now, which all of them share
+        askers = [threading.Thread(target=ask) for _ in range(4)]
+        for asker in askers:
+            asker.start()
+        for asker in askers:
+            asker.join(10)
+        assert done == [200] * 5  # the last of them waited 1.8 s for its turn
+        line.close()
+
+
 def test_two_threads_on_one_line_take_turns() -> None:
     inside, most = [0], [0]
 
