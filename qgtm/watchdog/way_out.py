@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from qgtm.core.ids import FORM, client_order_id
+from qgtm.core.ids import FORM, flatten_id
 from qgtm.core.instant import new_york_day
 from qgtm.core.order import Order, OrderState, Side
 from qgtm.core.reducing import FLATTEN
@@ -282,4 +282,4 @@ def counted_clean(out: WayOut, now_s: float, settings: Settings) -> WayOut:
 def id_of(out: WayOut, symbol: str) -> str:
     """Return the id of the symbol's order at its present attempt; the daemon forms the same."""
     line = line_of(out, symbol)
-    return client_order_id(out.kill_epoch or 0, FLATTEN, out.session, symbol, line.attempt)
+    return flatten_id(out.kill_epoch or 0, out.session, symbol, line.attempt)

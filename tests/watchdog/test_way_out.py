@@ -354,6 +354,32 @@ def test_closing_order_without_an_answer_is_looked_up_and_not_sent_under_another
     assert {order.client_order_id[-2:] for order in driver.closes()} == {"-0"}
 
 
+def test_id_that_the_daemon_used_up_is_looked_up_and_the_next_attempt_closes() -> None:
+    driver = site({"GLD": 100})
+    driver.kill = KillWord(mode="halted_hard", kill_epoch=5, command_id=0)
+    now = driver.exchange.now
+    for attempt in (0, 1):  # the daemon's, which came to nothing
+        used = daemons_order(5, "GLD", D(100), Side.SELL, attempt, now)
+        taken = driver.exchange.submit(
+            OrderRequest(
+                symbol="GLD",
+                side="sell",
+                qty=D(100),
+                kind="limit",
+                limit_price=D("101"),
+                client_order_id=used.client_order_id,
+            ),
+            now,
+        )
+        driver.exchange.cancel(taken.id, now)  # type: ignore[union-attr]
+        driver.exchange.advance(now + timedelta(seconds=1))
+    flat(driver)
+    ids = [order.client_order_id for order in driver.closes()]
+    assert [each[-2:] for each in ids] == ["-0", "-1", "-2"]
+    assert driver.calls(CloseAll) == []
+    assert not any("refused" in note for note in driver.notes)
+
+
 def test_order_that_never_arrived_is_sent_again_under_the_same_id() -> None:
     driver = site({"GLD": 100})
     left = {"n": 1}
@@ -432,7 +458,9 @@ def test_exits_that_are_gone_at_the_open_are_sent_again() -> None:
     assert driver.held() != {}
     driver.wait(150.0)
     assert driver.held() == {}
-    assert {order.client_order_id[-2:] for order in driver.closes()} == {"-0", "-1"}
+    ids = [order.client_order_id for order in driver.closes()]
+    assert {each[-2:] for each in ids} == {"-0", "-1"}
+    assert len(set(ids)) == len(ids)  # what has ended is asked about, and never sent under its id again
 
 
 def test_halted_symbols_day_order_is_placed_anew_for_the_next_session() -> None:
