@@ -76,6 +76,11 @@ class StateDir:
         return self.root / "secrets"
 
     @property
+    def kill(self) -> Path:
+        """Return what the daemon tells the watchdog of its kill switch."""
+        return self.root / "kill.json"
+
+    @property
     def watchdog(self) -> Path:
         """Return the watchdog's own word."""
         return self.root / "watchdog.json"

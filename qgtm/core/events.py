@@ -550,10 +550,14 @@ class OperatorRevoked(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RequestMade(Event):
-    """One operator asks for what takes both; `monotonic_s` is process time, by which it expires too."""
+    """One operator asks for what takes both.
+
+    `monotonic_s` is process time of the daemon with this lease `epoch`: by it the request expires, too.
+    """
 
     request: Request
     monotonic_s: float
+    epoch: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,7 +87,7 @@ def asked(state: State, seal: Seal, act: Act, by: str, text: str, detail: Mappin
     minutes = AUTHORITY.lifetime_s // 60
     return [
         *(over(each, Outcome.SUPERSEDED, by, "a newer one took its place") for each in _standing(state, act)),
-        RequestMade(request=request, monotonic_s=seal.at.monotonic_s),
+        RequestMade(request=request, monotonic_s=seal.at.monotonic_s, epoch=seal.at.epoch),
         told_both(f"{by} asks, and {other} has {minutes} minutes to approve on the page: {text}"),
     ]
 

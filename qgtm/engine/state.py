@@ -578,7 +578,7 @@ CHANGES: Final[dict[type[Event], Change]] = {
     Unlatched: lambda s, e: renewed(s, switch=unlatched(s.switch, e.latch)),
     OperatorEnrolled: _of_authority(lambda a, e: enrolled(a, e.credential)),
     OperatorRevoked: _of_authority(lambda a, e: revoked(a, e.credential_id)),
-    RequestMade: lambda s, e: renewed(s, authority=made(s.authority, e.request, s.epoch, e.monotonic_s)),
+    RequestMade: _of_authority(lambda a, e: made(a, e.request, e.epoch, e.monotonic_s)),
     RequestOpened: _of_authority(lambda a, e: opened(a, e.request_id, e.token_hash)),
     RequestEnded: _of_authority(lambda a, e: ended(a, e.request_id, e.proof, e.count)),
     AttemptRefused: _of_authority(lambda a, e: attempted(a, e.request_id)),

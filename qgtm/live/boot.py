@@ -22,9 +22,10 @@ from qgtm.core.events import (
     WentLive,
 )
 from qgtm.core.universe import SYMBOLS
+from qgtm.live.dead_man import dead_mans_word
 from qgtm.live.groundwork import configuration, strategies
 from qgtm.live.perform import account_sample, closed, market_hours
-from qgtm.live.reconciliation import FLOWS_BACK, differences, late_news, read_books
+from qgtm.live.reconciliation import FLOWS_BACK, adopted, differences, late_news, read_books
 from qgtm.live.rig import Rig
 
 Say = Callable[[BootStepFinished], None]
@@ -119,6 +120,8 @@ def _broker(rig: Rig) -> str:
 
 def _reconciliation(rig: Rig) -> str:
     kernel, now = rig.kernel, rig.clock.now()
+    # What the watchdog did is heard first: its orders are then known for the fund's own.
+    kernel.take_all(dead_mans_word(kernel.state, rig.watchdog_word(), now), now)
     if kernel.state.cash_usd == 0 and not kernel.state.positions:
         # What moved of late is told again by the first comparison, which books it.
         of_late = sum(
@@ -142,7 +145,7 @@ def reconcile(rig: Rig) -> None:
     kernel, doubtful = rig.kernel, list[Event]()
     for _ in range(LOOKS):
         books = read_books(rig.broker, kernel.state.live_orders, rig.clock.now())
-        kernel.take_all(late_news(books), rig.clock.now())
+        kernel.take_all([*adopted(kernel.state, books), *late_news(books)], rig.clock.now())
         found = differences(kernel.state, books)
         breaks: list[Event] = [event for event in found if isinstance(event, BreakFound)]
         if not breaks or breaks == doubtful:
@@ -200,7 +203,8 @@ def _take_history(rig: Rig, sets: Sequence[BarSet]) -> None:
 
 def _risk(rig: Rig) -> str:
     rig.kernel.take_all([market_hours(rig.broker), account_sample(rig.broker, rig.clock)], rig.clock.now())
-    state, limits = rig.kernel.state, rig.config.limits
+    state = rig.kernel.state
+    limits = state.limits or rig.config.limits
     latches = ", ".join(state.switch.latches) or "no latch"
     caps = f"caps at {limits.soft_cap_frac:.0%} and {limits.hard_cap_frac:.0%}"
     return f"{state.switch.mode.value}, {latches}, {caps}"
@@ -208,7 +212,9 @@ def _risk(rig: Rig) -> str:
 
 def _heartbeat(rig: Rig) -> str:
     rig.open_heartbeat()
+    rig.open_kill_file()
     beat(rig, 0, "boot")
+    rig.tell_watchdog()
     return f"epoch {rig.lease.epoch}"
 
 

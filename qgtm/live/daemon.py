@@ -20,10 +20,12 @@ from qgtm.core.events import (
     TimePassed,
 )
 from qgtm.core.order import OrderState
+from qgtm.engine.request import overdue
 from qgtm.live.boot import beat
+from qgtm.live.dead_man import dead_mans_word, fenced_words
 from qgtm.live.hands import Answer
 from qgtm.live.perform import OHLCV
-from qgtm.live.reconciliation import Books, ReadBooks, differences, late_news
+from qgtm.live.reconciliation import Books, ReadBooks, adopted, differences, late_news
 from qgtm.live.rig import Rig
 from qgtm.live.wish import facts_of
 
@@ -52,6 +54,7 @@ class Loop:
     _compared_s: float = 0.0
     _compared_at: datetime | None = None
     _suspected: Suspicion = field(default_factory=frozenset)
+    _is_fenced: bool = False
 
     def run(self) -> None:
         """Turn until `rig.stop` is set, then wind down. Raises JournalError when nothing can be written."""
@@ -105,8 +108,11 @@ class Loop:
             return
         self._inbox_s = now_s
         for wish in self.rig.inbox.wishes(self.rig.kernel.state.command_id):
-            facts = facts_of(wish, self.rig.kernel.state, self.rig.manifest)
+            facts = facts_of(wish, self.rig.kernel.state, self.rig.manifest, self.rig.seal())
             self.rig.kernel.take_all(facts, self.rig.clock.now())
+        if self.rig.kernel.state.authority.standing:
+            over = overdue(self.rig.kernel.state, self.rig.moment())
+            self.rig.kernel.take_all(over, self.rig.clock.now())
 
     def _take(self, event: Event) -> None:
         self.rig.kernel.take(event, self.rig.clock.now())
@@ -128,15 +134,24 @@ class Loop:
         rested_s = now_s - self._compared_s
         at = self.rig.clock.now()
         passed_s = (at - self._compared_at).total_seconds() if self._compared_at else RECONCILE_S
-        is_regular = passed_s >= RECONCILE_S and rested_s >= LEAST_RECONCILE_S
+        is_regular = (passed_s >= RECONCILE_S or self._is_equity_doubted) and rested_s >= LEAST_RECONCILE_S
         is_quiet = not self.rig.kernel.state.live_orders
-        if self.rig.is_resync_due or (is_regular and is_quiet) or self._suspected:
+        # A halt that has ended flat is looked at at once: what was closed must agree before anybody resumes.
+        state = self.rig.kernel.state
+        is_unchecked = state.is_flat_confirmed and not state.is_clean and not state.breaks
+        if self.rig.is_resync_due or (is_regular and is_quiet) or self._suspected or is_unchecked:
             self.rig.hands.start(ReadBooks(self.rig.kernel.state.live_orders))
+
+    @property
+    def _is_equity_doubted(self) -> bool:
+        """Return whether the two counts of equity disagree: money may have come or gone."""
+        drawdown = self.rig.kernel.state.drawdown
+        return drawdown is not None and drawdown.doubt is not None
 
     def _compare(self, books: Books, now_s: float) -> None:
         """Apply late news of our own; a difference counts when the next look shows it again."""
         kernel = self.rig.kernel
-        kernel.take_all(late_news(books), self.rig.clock.now())
+        kernel.take_all([*adopted(kernel.state, books), *late_news(books)], self.rig.clock.now())
         found = differences(kernel.state, books)
         doubtful = frozenset(
             (b.subject, str(b.ours), str(b.brokers)) for b in found if isinstance(b, BreakFound)
@@ -182,9 +197,19 @@ class Loop:
         if now_s - self._beaten_s >= BEAT_S:
             beat(self.rig, self.counter, "live")
             self._beaten_s = now_s
+            self._hear_watchdog()
+            self.rig.tell_watchdog()
         if now_s - self._snapshot_s >= self.rig.config.daemon.snapshot_every_s:
             self.rig.snapshots.write(self.rig.kernel.state, self.rig.journal.head(), self.rig.clock.now())
             self._snapshot_s = now_s
+
+    def _hear_watchdog(self) -> None:
+        """Take in what the watchdog did to a daemon that stood still, and say it when this one is fenced."""
+        rig, now = self.rig, self.rig.clock.now()
+        rig.kernel.take_all(dead_mans_word(rig.kernel.state, rig.watchdog_word(), now), now)
+        if not self._is_fenced and not rig.lease.is_mine():
+            self._is_fenced = True
+            self._take(fenced_words(rig.lease.epoch))
 
     def wind_down(self) -> None:
         """Cancel what rests, learn what became of it, and write down that we stopped; at most ten seconds."""

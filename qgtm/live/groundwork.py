@@ -8,6 +8,7 @@ from qgtm.core.errors import BootRefused
 from qgtm.core.events import AlertRaised, Booted
 from qgtm.core.universe import SYMBOLS
 from qgtm.engine.desk import Desk
+from qgtm.engine.limit_change import limits_at_boot
 from qgtm.engine.state import State, folded
 from qgtm.features.history import History
 from qgtm.keys import load_keys, venue
@@ -85,11 +86,14 @@ def _restored(rig: Rig) -> State:
 
 
 def _deployment(rig: Rig) -> None:
-    """Take the inbox in, then refuse prints that nobody deployed; the first paper start deploys its own."""
+    """Take the inbox in, then refuse prints that nobody deployed; the first paper start deploys its own.
+
+    The configuration's limits are held against those in force: what is tighter in it holds from here on.
+    """
     now = rig.clock.now()
     while wishes := rig.inbox.wishes(rig.kernel.state.command_id):
         for wish in wishes:
-            rig.kernel.take_all(facts_of(wish, rig.kernel.state, rig.manifest), now)
+            rig.kernel.take_all(facts_of(wish, rig.kernel.state, rig.manifest, rig.seal()), now)
     sha, deployed = manifest_sha(rig.manifest), rig.kernel.state.manifest_sha
     if not deployed and rig.venue != "live":
         rig.kernel.take(deployment(rig.manifest, "first start"), now)
@@ -98,7 +102,9 @@ def _deployment(rig: Rig) -> None:
             f"these prints (manifest {sha[:8]}) are not the deployed ones ({deployed[:8] or 'none'}): "
             "run `qgtm deploy` to put them to work, or `git checkout qgtm` to go back."
         )
-    rig.kernel.take(_booted(rig, sha), now)
+    rig.kernel.take_all(
+        [_booted(rig, sha), *limits_at_boot(rig.kernel.state, rig.config.limits)], rig.clock.now()
+    )
 
 
 def _booted(rig: Rig, sha: str) -> Booted:

@@ -1,17 +1,21 @@
 """Compare both books: first learn what became of our own orders, then report what is left over."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from qgtm.core.events import BreakFound, CashMoved, Event, Reconciled
+from qgtm.core.events import BreakFound, CashMoved, Event, OrderAdopted, Reconciled
+from qgtm.core.ids import epoch_of
 from qgtm.core.order import Order
+from qgtm.core.reducing import is_flattening
+from qgtm.engine.intent import owned
 from qgtm.engine.reconcile import find_breaks, find_cash_break, find_foreign_orders
-from qgtm.engine.state import State
+from qgtm.engine.state import NO_MONEY, State
 from qgtm.live.perform import update_of
 from qgtm.ports import Account, Broker, BrokerOrder, BrokerPosition
+from qgtm.risk.kill_switch import must_flatten
 
 FLOWS_BACK: Final = timedelta(days=7)
 
@@ -48,18 +52,51 @@ def late_news(books: Books) -> list[Event]:
     return [*map(update_of, books.orders), *books.flows]
 
 
+def adopted(state: State, books: Books) -> list[Event]:
+    """Return the watchdog's orders of the present halt, which this journal does not hold: they are our own.
+
+    What they did is a fact, learned late. Every other order that we never wrote down is somebody else's.
+    """
+    if not must_flatten(state.switch):
+        return []
+    strange = (each for each in books.orders if each.client_order_id not in state.orders)
+    ours = (each for each in strange if epoch_of(each.client_order_id) == state.switch.kill_epoch)
+    orders = (_as_ours(state, each) for each in ours)
+    return [OrderAdopted(order=order) for order in orders if order is not None and is_flattening(order)]
+
+
+def _as_ours(state: State, seen: BrokerOrder) -> Order | None:
+    if seen.side is None or seen.quantity <= 0:
+        return None
+    signed, symbol = seen.quantity * seen.side.sign, seen.symbol
+    is_held = state.quantity(symbol) != 0
+    parts = {name: -mine[symbol] for name, mine in state.shares.items() if mine.get(symbol)}
+    return Order(
+        client_order_id=seen.client_order_id,
+        symbol=symbol,
+        side=seen.side,
+        quantity=seen.quantity,
+        limit_price=None,
+        arrival_price=state.marks.get(symbol, NO_MONEY),
+        formed_at=seen.updated_at,
+        is_reducing=True,
+        shares=owned(parts if is_held else {}, signed),
+    )
+
+
 def differences(state: State, books: Books) -> list[Event]:
     """Return the breaks that are new and the record that both books were compared. Mends nothing.
 
     To be called with a state that has heard `late_news`.
     """
+    known = {*state.orders, *state.accepted}
     ours = {symbol: position.quantity for symbol, position in state.positions.items() if position.quantity}
     brokers = {position.symbol: position.quantity for position in books.positions}
     open_there = {order.client_order_id: order.quantity for order in books.orders if _is_open(order)}
     found = (
-        *find_breaks(ours, brokers),
+        *find_breaks(ours, brokers, _foreign_fills(known, books)),
         *find_cash_break(state.cash_usd, books.account.cash_usd),
-        *find_foreign_orders(state.orders, open_there),
+        *find_foreign_orders(known, open_there),
     )
     fresh = [each for each in (*found, *_vanished(state, found)) if not _is_known(state, each)]
     record = Reconciled(
@@ -68,6 +105,21 @@ def differences(state: State, books: Books) -> list[Event]:
         cash_usd=books.account.cash_usd,
     )
     return [*fresh, record]
+
+
+def _foreign_fills(known: Collection[str], books: Books) -> dict[str, str]:
+    """Return, by symbol, a sentence about the fills of orders that are not ours."""
+    strange = [o for o in books.orders if o.filled_quantity and o.client_order_id not in known]
+    return {
+        symbol: "Orders there that this journal does not hold: "
+        + "; ".join(
+            f"{o.client_order_id} {o.side or 'traded'} {o.filled_quantity:f} at {o.filled_price:f}"
+            for o in strange
+            if o.symbol == symbol
+        )
+        + "."
+        for symbol in sorted({o.symbol for o in strange if epoch_of(o.client_order_id) is None})
+    }
 
 
 def _vanished(state: State, found: Sequence[BreakFound]) -> list[BreakFound]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 from threading import Event as Flag
 
 import qgtm
@@ -21,11 +22,18 @@ from qgtm.adapters.files import StateDir
 from qgtm.adapters.heartbeat import HeartbeatFile
 from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.journal import SqliteJournal
+from qgtm.adapters.kill_file import KillFile, KillWord
 from qgtm.adapters.lease import Lease
 from qgtm.adapters.manifest import Difference, Manifest, load_manifest, manifest_sha, verify_prints
+from qgtm.adapters.proof import Proven, Prover, site_of
 from qgtm.adapters.snapshot import Snapshots, known_heads
 from qgtm.adapters.store import BarStore
+from qgtm.adapters.watchdog_file import WatchdogWord, load_watchdog
 from qgtm.config import Config
+from qgtm.core.instant import text_from_instant
+from qgtm.core.request import Credential, Proof
+from qgtm.engine.act import Seal
+from qgtm.engine.authority import Moment
 from qgtm.features.history import History
 from qgtm.keys import Endpoints, Keys, Venue, endpoints
 from qgtm.live.hands import Deed, Done, Hands, Wanted
@@ -78,6 +86,7 @@ class Rig:
     store: BarStore = field(init=False)
     inbox: Inbox = field(init=False)
     heartbeat: HeartbeatFile = field(init=False)
+    kill_file: KillFile = field(init=False)
     history: History = field(init=False)
     kernel: Kernel = field(init=False)
     broker: AlpacaBroker = field(init=False)
@@ -130,6 +139,61 @@ class Rig:
     def boot_id(self) -> str:
         """Return what tells one boot of the machine from another."""
         return boot_id()
+
+    # -- the kill switch and the persons -----------------------------------------------------
+
+    def open_kill_file(self) -> None:
+        """Begin to tell the watchdog of the kill switch."""
+        self.kill_file = KillFile(self.state_dir.kill)
+
+    def tell_watchdog(self) -> None:
+        """Tell the watchdog how the kill switch stands. Raises JournalError when the disk refuses."""
+        state = self.kernel.state
+        since = state.switch.since
+        self.kill_file.write(
+            KillWord(
+                mode=state.switch.mode.value,
+                kill_epoch=state.switch.kill_epoch,
+                since=None if since is None else text_from_instant(since),
+                command_id=state.command_id,
+            )
+        )
+
+    def watchdog_word(self) -> WatchdogWord | None:
+        """Return what the watchdog said last, None when there is no word of it."""
+        return load_watchdog(self.state_dir.watchdog)
+
+    def nonce(self) -> str:
+        """Return 256 fresh random bits, in hex."""
+        return token_hex(32)
+
+    def seal(self) -> Seal:
+        """Return what the next command is judged with."""
+        head, state = self.journal.head(), self.kernel.state
+        return Seal(
+            at=self.moment(),
+            head=f"{head.seq} {head.hash}",
+            nonce=self.nonce(),
+            limits=state.limits or self.config.limits,
+            verify=self.verify,
+        )
+
+    def moment(self) -> Moment:
+        """Return what the clocks say: requests live by the wall's and by process time."""
+        return Moment(
+            now=self.clock.now(),
+            wall_at=self.machine.now(),
+            monotonic_s=self.clock.monotonic(),
+            epoch=self.lease.epoch,
+        )
+
+    def verify(
+        self, challenged: bytes, proof: Proof, credential: Credential, count: int, at: datetime
+    ) -> int | str:
+        """Return the count that a proof shows, or why it does not hold."""
+        prover = Prover(site_of(self.config.web.origin, self.config.web.port), self.state_dir.secrets)
+        found = prover.judged(challenged, proof, credential, count, at)
+        return found.count if isinstance(found, Proven) else found.reason
 
     # -- the broker ------------------------------------------------------------------------
 

@@ -1,8 +1,30 @@
 """What a command from the inbox leads to: facts, written in one append with the word that it was taken."""
 
+from collections.abc import Callable
+from typing import Any, Final
+
 from qgtm.adapters.inbox import Wish
 from qgtm.adapters.manifest import Manifest, manifest_sha
-from qgtm.core.commands import AcceptBreak, Acknowledge, Deploy, Halt
+from qgtm.core.commands import (
+    AcceptBreak,
+    Acknowledge,
+    Approve,
+    Command,
+    Deploy,
+    EnableStrategy,
+    Enroll,
+    Flatten,
+    Halt,
+    NoteAttempt,
+    OpenRequest,
+    OverrideSoft,
+    Reject,
+    RequestReset,
+    RevokeKey,
+    RevokeOverride,
+    SendTestOrder,
+    SetLimits,
+)
 from qgtm.core.events import (
     AlertRaised,
     BreakAccepted,
@@ -13,26 +35,43 @@ from qgtm.core.events import (
     Unlatched,
 )
 from qgtm.core.mode import Latch
+from qgtm.engine.act import (
+    Seal,
+    flattened,
+    overridden,
+    override_revoked,
+    resumed,
+    strategy_enabled,
+    trial_asked,
+)
+from qgtm.engine.limit_change import limits_set
+from qgtm.engine.request import (
+    approved,
+    attempt_noted,
+    key_enrolled,
+    key_revoked,
+    rejected,
+    request_opened,
+    reset_asked,
+)
 from qgtm.engine.state import State
 
+DEAD_MAN: Final = "dead_man"  # acknowledged like a latch, and the end of a mode
 
-def facts_of(wish: Wish, state: State, manifest: Manifest) -> list[Event]:
+
+def facts_of(wish: Wish, state: State, manifest: Manifest, seal: Seal) -> list[Event]:
     """Return what is written down when a command is taken; one that cannot be followed says why."""
     taken = CommandTaken(command_id=wish.command_id, kind=wish.kind, by=wish.by)
-    return [taken, *_led_to(wish, state, manifest)]
+    return [taken, *_led_to(wish, state, manifest, seal)]
 
 
-def _led_to(wish: Wish, state: State, manifest: Manifest) -> list[Event]:
+def _led_to(wish: Wish, state: State, manifest: Manifest, seal: Seal) -> list[Event]:
     command = wish.command
     if isinstance(command, Deploy):
         return [_deployed(command, manifest)]
-    if isinstance(command, AcceptBreak):
-        return [_accepted(command, state)]
-    if isinstance(command, Acknowledge):
-        return [_acknowledged(command, state)]
-    if isinstance(command, Halt):
-        return [Latched(latch=Latch.OPERATOR_HALT, reason=f"{command.by}: {command.reason}")]
-    return [_refused(wish.problem or f"command {wish.command_id} ({wish.kind}) is not known here")]
+    if command is None or type(command) not in DEEDS:
+        return [_refused(wish.problem or f"command {wish.command_id} ({wish.kind}) is not known here")]
+    return DEEDS[type(command)](state, command, seal)
 
 
 def _refused(reason: str) -> AlertRaised:
@@ -54,23 +93,56 @@ def _deployed(command: Deploy, manifest: Manifest) -> Event:
     return deployment(manifest, command.by)
 
 
-def _accepted(command: AcceptBreak, state: State) -> Event:
+def _halted(state: State, command: Halt, seal: Seal) -> list[Event]:
+    return [Latched(latch=Latch.OPERATOR_HALT, reason=f"{command.by}: {command.reason}")]
+
+
+def _accepted(state: State, command: AcceptBreak, seal: Seal) -> list[Event]:
     found = state.breaks.get(command.subject)
     if found is None:
-        return _refused(f"there is no open break in {command.subject}: `qgtm status` lists the open ones.")
+        return [
+            _refused(f"there is no open break in {command.subject}: `qgtm reconcile` lists the open ones.")
+        ]
     if not command.reason.strip():
-        return _refused(f"the break in {command.subject} is accepted with a reason only: add --reason.")
-    return BreakAccepted(subject=command.subject, brokers=found.brokers, reason=command.reason, by=command.by)
+        return [_refused(f"the break in {command.subject} is accepted with a reason only: add --reason.")]
+    return [
+        BreakAccepted(subject=command.subject, brokers=found.brokers, reason=command.reason, by=command.by)
+    ]
 
 
-def _acknowledged(command: Acknowledge, state: State) -> Event:
+def _acknowledged(state: State, command: Acknowledge, seal: Seal) -> list[Event]:
+    if command.latch == DEAD_MAN:
+        return resumed(state, command.by, command.reason, seal)
     latch = next((each for each in state.switch.latches if each.value == command.latch), None)
     if latch is None:
-        return _refused(f"{command.latch} is not latched: `qgtm status` shows what stops trading.")
+        return [_refused(f"{command.latch} is not latched: `qgtm status` shows what stops trading.")]
     if latch is Latch.BREAK:
-        return _refused("a break is accepted by its subject: `qgtm ack --break SUBJECT --reason ...`.")
+        return [
+            _refused("a break is accepted by its subject: `qgtm reconcile --accept SUBJECT --reason ...`.")
+        ]
     if latch is Latch.DISCONNECTED and state.broker_lost:
-        return _refused(
-            f"the broker is still disconnected ({state.broker_lost}); acknowledge when it is back."
-        )
-    return Unlatched(latch=latch, reason=command.reason, by=command.by)
+        return [
+            _refused(f"the broker is still disconnected ({state.broker_lost}); acknowledge when it is back.")
+        ]
+    return [Unlatched(latch=latch, reason=command.reason, by=command.by)]
+
+
+Deed = Callable[[State, Any, Seal], list[Event]]
+DEEDS: Final[dict[type[Command], Deed]] = {
+    Halt: _halted,
+    AcceptBreak: _accepted,
+    Acknowledge: _acknowledged,
+    Flatten: flattened,
+    OverrideSoft: overridden,
+    RevokeOverride: lambda state, command, seal: override_revoked(state, command),
+    RequestReset: reset_asked,
+    SetLimits: limits_set,
+    Enroll: key_enrolled,
+    RevokeKey: key_revoked,
+    OpenRequest: request_opened,
+    Approve: approved,
+    Reject: lambda state, command, seal: rejected(state, command),
+    NoteAttempt: lambda state, command, seal: attempt_noted(state, command),
+    EnableStrategy: lambda state, command, seal: strategy_enabled(state, command),
+    SendTestOrder: lambda state, command, seal: trial_asked(state, command),
+}

@@ -82,6 +82,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     at = desk()
     begin = replace(begun(targets(GLD=0.05)), sampled_at_s=1_000.0)
     found.kernel = Kernel(at, at.history, found.journal, found.hands.start, begin)
+    found.open_kill_file()
     yield found
     found.inbox.close()
 

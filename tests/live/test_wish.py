@@ -23,6 +23,7 @@ from qgtm.engine.state import State
 from qgtm.live.rig import PACKAGE
 from qgtm.live.wish import facts_of
 from tests.engine.making import begun, dec
+from tests.engine.persons import seal
 
 MANIFEST: Manifest = load_manifest(PACKAGE)
 BROKEN = begun(
@@ -37,7 +38,10 @@ def led_to(command: Command | None, state: State = BROKEN, problem: str = "") ->
     kind = type(command).__name__
     at = datetime(2026, 1, 6, tzinfo=UTC)
     taken, fact = facts_of(
-        Wish(command_id=7, at=at, by="OpA", kind=kind, command=command, problem=problem), state, MANIFEST
+        Wish(command_id=7, at=at, by="OpA", kind=kind, command=command, problem=problem),
+        state,
+        MANIFEST,
+        seal(),
     )
     assert taken == CommandTaken(command_id=7, kind=kind, by="OpA")
     return fact
