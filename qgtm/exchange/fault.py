@@ -81,6 +81,8 @@ def fault_from(body: dict[str, Any], number: int) -> Fault:
         raise ValueError(
             f"action is {fault.action!r}; for {fault.stage} it must be one of {', '.join(actions)}"
         )
+    if fault.action == "lag" and fault.stage != "during_reply":
+        raise ValueError(f"lag strikes during_reply alone, not {fault.stage}")
     try:
         re.compile(fault.method), re.compile(fault.path)
     except re.error as error:

@@ -154,6 +154,7 @@ def test_fault_strikes_as_often_as_it_says_and_with_its_probability() -> None:
         ({"stage": "before_apply", "action": "explode"}, "action"),
         ({"stage": "before_apply", "action": "drop", "wher": 1}, "wher"),
         ({"stage": "before_apply", "action": "drop", "path": "("}, "regular expressions"),
+        ({"stage": "after_apply", "action": "lag"}, "during_reply"),
         ({"stage": "before_apply", "action": "drop", "path": 5}, "path"),
         ({"stage": "before_apply", "action": "drop", "name": {}}, "name"),
         ({"stage": "before_apply", "action": "drop", "count": "x"}, "count"),
