@@ -97,14 +97,21 @@ may have shared: times are the process's own, but for the start to live.
 
 ## What is compared
 
-Thirty symbols over 740 sessions, twenty of them traded: hold while the mean of 10 closes is above
-that of 50. All three read the same CSV files and send nearly the same orders; the few that differ are
-sizes and gold or silver held in another wrapper. backtrader and nautilus-trader hold a fixed count of
-shares. qgtm runs what it runs live: each bar set, view, target, sample of the account, quote and order
-goes through `step`, each order through the 26 checks of the gate with a value at risk of its own, each
-fact into a hash-chained journal (some 11,000 rows here, in memory), and each order to an exchange with
-hours, spreads and depth. That is some 25 facts a session where the others handle one bar a symbol, and
-it is what the time goes to: no part of it takes more than a fifth.
+Thirty symbols over 740 sessions, twenty of them traded from the 121st on: hold while the mean of 10
+closes is above that of 50. All three read the same CSV files and send nearly the same orders; the few that
+differ are gold or silver held in another wrapper, which qgtm nets, and weights that change while few
+symbols are held. None is denied and no cap acts, or the work would not be the same.
+
+- backtrader, in Python, holds a fixed count of shares and fills market orders whole at the next open. It
+  keeps no record and checks nothing but the cash.
+- nautilus-trader, a compiled core under a Python strategy, does the same through its own checks before the
+  trade and its order book, and fills at the bar's own close. It keeps no record on disk.
+- qgtm runs what it runs live: each bar set, view, target, sample of the account, quote and order goes
+  through `step`, each order through the 26 checks of the gate with a value at risk of its own, the targets
+  through a covariance of their own each session, each fact into a hash-chained journal (some 13 a session,
+  in memory), and each order to an exchange with hours, spreads, depth and fills in parts.
+
+That is what the time goes to, and no part of it takes more than a sixth.
 """
 
 
