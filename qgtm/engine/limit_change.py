@@ -7,6 +7,7 @@ How limits change: tighter by either at once, looser by both, and never by a fil
 
 # cell 4 of notebooks/engine/limit_change.ipynb
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -34,7 +35,7 @@ def limits_set(state: State, command: SetLimits, seal: Seal) -> list[Event]:
         before, after = beside(seal.limits, wished), beside(wished, seal.limits)
         looser = loosened(wished, seal.limits)
         tight = {n: f"{Decimal(v):f}" for n, v in after.items() if v < before[n] and n in command.limits}
-        wished_limits(seal.limits, tight)  # by themselves they must not contradict each other either
+        at_once = wished_limits(seal.limits, tight)  # which by themselves must not contradict each other
     except ConfigError as problem:
         return refused(what, command.by, str(problem))
     loose = {name: f"{Decimal(after[name]):f}" for name in looser}
@@ -44,7 +45,7 @@ def limits_set(state: State, command: SetLimits, seal: Seal) -> list[Event]:
     if tight:
         facts += _tightened(state, seal.limits, tight, command.reason.strip(), command.by)
     if loose:
-        facts += _looser_asked(state, command, seal, loose)
+        facts += _looser_asked(state, command, replace(seal, limits=at_once), loose)
     return facts
 
 
