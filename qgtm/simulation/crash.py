@@ -6,8 +6,11 @@ about to be written and the row that is, the request that leaves and the request
 
 import os
 import pickle
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -65,6 +68,7 @@ def _child(story: Story, number: int) -> list[Violation]:
         found: list[Violation] = pickle.loads(told) if told else [LOST]
         return found
     os.close(reading)
+    story.move_to(Path(tempfile.mkdtemp(prefix="copy-", dir=story.folder.parent)))
     story.end_of_copy = lambda: _told(story, writing)
     again = Random(f"{story.seed} {number}")
     story.on_effect = story.count_down
@@ -76,6 +80,7 @@ def _child(story: Story, number: int) -> list[Violation]:
 def _told(story: Story, writing: int) -> None:
     with os.fdopen(writing, "wb") as pipe:
         pickle.dump(story.checker.violations, pipe)
+    shutil.rmtree(story.folder, ignore_errors=True)
     os._exit(0)
 
 

@@ -280,6 +280,18 @@ def _nonsense_by_hand(world: "Story", chance: Random) -> None:
     world.people.nonsense(chance)
 
 
+def _flatten_by_hand(world: "Story", chance: Random) -> None:
+    world.people.flatten(chance)
+
+
+def _override_by_hand(world: "Story", chance: Random) -> None:
+    world.people.override(chance)
+
+
+def _limits_by_hand(world: "Story", chance: Random) -> None:
+    world.people.set_limits(chance)
+
+
 CLASSES: Final[dict[str, FaultClass]] = {
     "down": FaultClass("A1 A11", _spell(lambda c: {"refused": 1.0}, 5, 900)),
     "hang": FaultClass("A2", _spell(lambda c: {"hang": c.uniform(0.2, 1.0)}, 10, 120)),
@@ -334,6 +346,9 @@ CLASSES: Final[dict[str, FaultClass]] = {
     "sync error": FaultClass("H5", _at_once(_sync_error)),
     "tampered": FaultClass("I4 I9", _at_once(_tampered)),
     "halt": FaultClass("J KS", _at_once(_halt_by_hand)),
+    "flatten": FaultClass("J KS", _at_once(_flatten_by_hand)),
+    "override": FaultClass("KS D14", _at_once(_override_by_hand, 2)),
+    "limits": FaultClass("D14", _at_once(_limits_by_hand)),
     "nonsense": FaultClass("J2 J5 D14", _at_once(_nonsense_by_hand, 3)),
 }
 STEERED: Final = ("soft", "hard", "long stop", "long pause")  # planned on top, so that each is seen often

@@ -166,6 +166,10 @@ class VirtualRig(Rig):
         """Begin to beat."""
         self.heartbeat = _any(MemoryBeat(self.ground.disk, self._effect))
 
+    def nonce(self) -> str:
+        """Return 256 bits that nobody has used before, drawn from the world's own chance."""
+        return f"{self.ground.chance.getrandbits(256):064x}"
+
     def boot_id(self) -> str:
         """Return the one boot of the virtual machine."""
         return BOOT_ID

@@ -1,13 +1,16 @@
 """A world with a story: days with faults drawn for each, people who act, a checker, and a healing."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 from qgtm.adapters.calendar import Session
+from qgtm.adapters.files import StateDir
 from qgtm.core.errors import QgtmError
 from qgtm.core.mode import Mode
 from qgtm.engine.state import State, folded
@@ -182,6 +185,12 @@ class Story(World):
         self.start_again()
         self.note("healing")
 
+    def move_to(self, folder: Path) -> None:
+        """Go on with a copy of the machine's small files."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        self.folder = self.guard.folder = folder
+        self.state_dir = StateDir(folder)
+
     def heal_now(self) -> None:
         """Let no further fault come, and end the world once it has had the time to be itself again."""
         self._heal()
@@ -217,7 +226,9 @@ class Story(World):
     @property
     def is_troubled(self) -> bool:
         """Return whether process seconds matter now."""
-        return self.line.process_s < self._needs_until_s or bool(self._obstacles - BY_THE_CLOCK)
+        state = self.state
+        is_asked = state is not None and bool(state.authority.standing)
+        return is_asked or self.line.process_s < self._needs_until_s or bool(self._obstacles - BY_THE_CLOCK)
 
     def plan_at(self, at: datetime, act: Callable[[], None]) -> None:
         """Plan a fault; it comes to nothing once the world heals."""

@@ -12,12 +12,17 @@ from qgtm.simulation.checker.calm import calm_problems
 from qgtm.simulation.checker.exposure import exposure_problem, live_of, size_problem, truth_of
 from qgtm.simulation.checker.known import ZERO, Bounds, Intent, Known, Row, body_of, seconds_between
 from qgtm.simulation.checker.promise import Promise, promises_of
+from qgtm.simulation.checker.yes import why_no_yes
 from qgtm.simulation.trace import Mark
 
 QUOTE_AGE_S: Final = 65.0  # seconds that a quote may be old when an order is formed on it
 CALLS_A_MINUTE: Final = 160  # the daemon's share of the broker's two hundred
 BY_THE_CLOCK: Final = frozenset({"closed", "thin", "window"})  # what no fault of the broker's or ours makes
-EQUITY_AGE_S: Final = 60.0  # how old the equity may be that an order is sized by
+EQUITY_AGE_S: Final = 90.0  # how old the equity may be that an order is sized by
+COOL_OFF_S: Final = 86_400.0
+SAMPLES_S: Final = 240.0
+NEARLY: Final = Decimal("1.004")  # two counts of one equity may differ a little
+FLOWS: Final = ("CSD", "CSW")
 SILENCE_S: Final = 900.0
 REACT_S: Final = 12.0
 BOOT_S: Final = 30.0
@@ -65,6 +70,15 @@ class Checker:
     accepted: dict[str, float] = field(default_factory=dict)
     _recent: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=400))
     worths: deque[tuple[float, Decimal]] = field(default_factory=lambda: deque(maxlen=200))
+    units: deque[tuple[float, Decimal]] = field(default_factory=lambda: deque(maxlen=50))
+    count: Decimal = ZERO  # of units, by our own account of what the owners moved
+    peak_unit: Decimal = Decimal(1)
+    flows_seen: int = 0
+    requests: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    keys: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    yes: Mapping[str, Any] | None = None
+    halted_at: datetime | None = None
     _calls: deque[float] = field(default_factory=deque)
     _started_s: float | None = None
     _reading: bool = False
@@ -166,7 +180,8 @@ class Checker:
         self._judge_fence(intent, client_order_id)
         if _is_flatten(client_order_id):
             return
-        self._judge_data(intent, client_order_id)
+        if not is_reducing:  # what only reduces is let out whatever the quote
+            self._judge_data(intent, client_order_id)
         if self._boot_is_tampered:
             self.broken("V18", f"{client_order_id} was accepted in a run whose prints were tampered with")
         self.asked("V18")
@@ -257,6 +272,19 @@ class Checker:
         return max(worth for at_s, worth in self.worths if mark.process_s - at_s <= EQUITY_AGE_S)
 
     def _sampled_row(self, row: Row, body: Mapping[str, Any]) -> None:
+        worth = self.exchange.worth(self.exchange.now).equity
+        flows = sum(
+            (each.net_amount for each in self.exchange.activities(self.flows_seen) if each.kind in FLOWS),
+            ZERO,
+        )
+        self.flows_seen = len(self.exchange.activities())
+        if not self.count:
+            self.count = worth
+        elif flows:
+            self.count += flows / ((worth - flows) / self.count)
+        unit = worth / self.count
+        self.units.append((self._now.process_s, unit))
+        self.peak_unit = max(self.peak_unit, unit)
         self.worths.append((self._now.process_s, self.exchange.worth(self.exchange.now).equity))
 
     # -- fills -----------------------------------------------------------------------------
@@ -422,6 +450,11 @@ class Checker:
             formed_at=order["formed_at"],
         )
 
+    def _adopted_row(self, row: Row, body: Mapping[str, Any]) -> None:
+        """Take an order of the watchdog's flatten for ours: it is in no intent of the daemon's."""
+        if body["order"]["client_order_id"] not in self.known.intents:
+            self._intent_row(row, {**body, "session": ""})
+
     def _updated_row(self, row: Row, body: Mapping[str, Any]) -> None:
         self.known.book(
             body["client_order_id"], Decimal(body["filled_quantity"]), Decimal(body["filled_price"])
@@ -447,20 +480,63 @@ class Checker:
     def _mode_row(self, row: Row, body: Mapping[str, Any]) -> None:
         known = self.known
         before, after = body["before"], body["after"]
+        self._judge_fall(body["trigger"])
         known.edges.add(f"{before} {body['trigger']} {after}")
         self.asked("V12")
         if before != known.mode:
             self.broken("V12", f"the switch moves from {before}, and stood at {known.mode}")
-        if before == "halted_hard" and after == "active" and body["trigger"] != "reset_confirmed":
-            self.broken("V19", f"a hard halt was ended by {body['trigger']}")
+        if before == "halted_hard" and after == "active":
+            self._judge_reset(body)
         known.mode = after
         if after != before:
             known.halted_s = self._now.process_s if after.startswith("halted") else None
             known.halted_seq = row.seq
+            self.halted_at = self._now.venue_at if after == "halted_hard" else None
             known.reducing_s = self._now.process_s if after == "reducing" else None
             self.promises += promises_of(self, self._now, after, before)
         if body["trigger"] == "reset_confirmed":
             known.ramp_step = 0
+            self.peak_unit = self.units[-1][1] if self.units else self.peak_unit
+
+    def _judge_reset(self, body: Mapping[str, Any]) -> None:
+        """Hold that both persons wanted it, a day after the halt, and that it was for this halt."""
+        self.asked("V19")
+        yes = self.yes
+        if body["trigger"] != "reset_confirmed" or yes is None:
+            self.broken("V19", f"a hard halt was ended by {body['trigger']}, without an approval")
+            return
+        problem = why_no_yes(yes, self.requests, self.keys, self.used)
+        since_s = (self._now.venue_at - self.halted_at).total_seconds() if self.halted_at else 0.0
+        if since_s < COOL_OFF_S:
+            problem = f"it came {since_s / 3600:.1f} hours after the halt"
+        if problem:
+            self.broken("V19", f"the reset does not hold: {problem}")
+        self.used.add(self.requests.get(yes["request_id"], {}).get("nonce", ""))
+        self.yes = None
+
+    def _request_row(self, row: Row, body: Mapping[str, Any]) -> None:
+        self.requests[body["request"]["request_id"]] = body["request"]
+
+    def _request_ended_row(self, row: Row, body: Mapping[str, Any]) -> None:
+        self.yes = body if body["outcome"] == "approved" else None
+        self.known.edges.add(f"request {body['outcome']}")
+
+    def _enrolled_row(self, row: Row, body: Mapping[str, Any]) -> None:
+        self.keys[body["credential"]["credential_id"]] = body["credential"]
+
+    def _refused_row(self, row: Row, body: Mapping[str, Any]) -> None:
+        self.known.edges.add("attempt refused")
+
+    def _judge_fall(self, trigger: str) -> None:
+        """Hold that a cap acts on a fall that was there in three samples, and on nothing else."""
+        cap = {"soft_cap": self.bounds.soft_cap_frac, "hard_cap": self.bounds.hard_cap_frac}.get(trigger)
+        if cap is None:
+            return
+        self.asked("V26")
+        lately = [unit for at_s, unit in self.units if self._now.process_s - at_s <= SAMPLES_S][-3:]
+        highest = self.peak_unit * (1 - cap) * NEARLY
+        if lately and max(lately) > highest:
+            self.broken("V26", f"{trigger} acts, and the fund stood at {lately} of {self.peak_unit:.4f}")
 
     def _latched_row(self, row: Row, body: Mapping[str, Any]) -> None:
         self.known.latches.setdefault(body["latch"], row.seq)
@@ -500,6 +576,11 @@ def _quotes_row(checker: Checker, row: Row, body: Mapping[str, Any]) -> None:
 
 _ROWS: Final[dict[str, Callable[[Checker, Row, Mapping[str, Any]], None]]] = {
     "IntentFormed": Checker._intent_row,
+    "RequestMade": Checker._request_row,
+    "RequestEnded": Checker._request_ended_row,
+    "OperatorEnrolled": Checker._enrolled_row,
+    "AttemptRefused": Checker._refused_row,
+    "OrderAdopted": Checker._adopted_row,
     "OrderUpdated": Checker._updated_row,
     "CashMoved": Checker._cash_row,
     "BreakFound": Checker._break_row,
