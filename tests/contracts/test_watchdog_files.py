@@ -1,6 +1,5 @@
 """The files that the watchdog shares with the rest, held to one format though no code is shared."""
 
-import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +9,8 @@ import pytest
 
 from qgtm.adapters.heartbeat import Heartbeat, HeartbeatFile
 from qgtm.adapters.inbox import Inbox
+from qgtm.adapters.kill_file import KillFile
+from qgtm.adapters.kill_file import KillWord as DaemonsWord
 from qgtm.adapters.lease import Lease, is_held, take_epoch
 from qgtm.adapters.lock import FileLock
 from qgtm.adapters.watchdog_file import load_watchdog
@@ -101,8 +102,9 @@ def test_heartbeat_that_cannot_be_read_is_no_progress(tmp_path: Path, torn: byte
 
 
 def test_kill_word_is_read(tmp_path: Path) -> None:
-    body = {"mode": "halted_hard", "kill_epoch": 4, "since": "2026-01-05T15:00:00.000000Z", "command_id": 17}
-    (tmp_path / "kill.json").write_text(json.dumps(body))
+    assert looked(tmp_path).kill is None
+    word = DaemonsWord(mode="halted_hard", kill_epoch=4, since="2026-01-05T15:00:00.000000Z", command_id=17)
+    KillFile(tmp_path / "kill.json").write(word)
     assert looked(tmp_path).kill == KillWord(mode="halted_hard", kill_epoch=4, command_id=17)
 
 

@@ -492,7 +492,7 @@ def daemons_order(epoch: int, symbol: str, quantity: Decimal, side: Side, attemp
     )
 
 
-@tries(max_examples=25)
+@tries(max_examples=25, deadline=None)
 @given(some.lists(some.sampled_from([*BOOK, "none"]), min_size=1, max_size=12), some.booleans())
 def test_daemon_and_watchdog_that_close_the_same_book_at_once_end_at_exactly_zero(
     turns: list[str], is_slow: bool
@@ -565,7 +565,7 @@ def test_without_the_lease_it_keeps_to_twenty_calls_a_minute() -> None:
     assert driver.busiest_minute() <= 20
 
 
-@tries(max_examples=40)
+@tries(max_examples=40, deadline=None)
 @given(some.lists(some.sampled_from(["ok", "lost", "refused", "limited", "unseen"]), max_size=60))
 def test_whatever_the_broker_answers_the_minute_is_kept_and_the_book_only_shrinks(answers: list[str]) -> None:
     driver = site()
