@@ -21,6 +21,7 @@ from qgtm.cli.report import caps_of, reports_of
 from qgtm.config import Config
 from qgtm.core.errors import QgtmError
 from qgtm.keys import load_keys, venue
+from qgtm.live.pause import VenuePause
 from qgtm.reporting.child import Child, start
 from qgtm.reporting.courier import LOOK_S as COURIER_S
 from qgtm.reporting.courier import Courier
@@ -38,6 +39,7 @@ OUTBOX = "outbox.db"
 BACKUPS = "backups"
 BACKUP_S = 60.0
 INCIDENT_S = 1.0
+PAUSE_S = 0.25
 REVIEW = "review"
 MERCY_S = 2.0  # more than the report gives its own children, less than we are given ourselves
 MORE_S = 300.0  # beyond the notebooks' own limit, for page, paper and a FAILED page
@@ -63,6 +65,7 @@ def command(config: ConfigPath = None) -> None:
     ways = channels({name: key.reveal() for name, key in keys.found.items()}, loaded.operators.mails)
     is_embedded = venue(loaded, keys, os.environ) == "embedded"
     clock: Clock = VenueClock(state.exchange / "venue.json") if is_embedded else SystemClock()
+    control = VenueControl(loaded.exchange.port) if is_embedded else None
     with FileLock(state.root / "scheduler.lock", "the scheduler"):
         scheduler = Scheduler(
             jobs=[review_job(loaded, state, clock, console.print)],
@@ -70,13 +73,14 @@ def command(config: ConfigPath = None) -> None:
             clock=clock,
             say=console.print,
             is_stopped=stop.is_set,
-            venue=VenueControl(loaded.exchange.port) if is_embedded else None,
+            venue=control,
         )
         console.print(f"the review is made on Sundays at {loaded.schedule.review_et:%H:%M} New York")
         with closing(Outbox(state.root / OUTBOX)) as outbox:
             courier = Courier(state.journal, outbox, ways, SystemClock().now, console.print)
             console.print(_told(ways))
-            _begin_errands(_errands(loaded, state, courier, clock, console.print), stop, console.print)
+            errands = _errands(loaded, state, courier, clock, control, console.print)
+            _begin_errands(errands, stop, console.print)
             scheduler.run()
     console.print("scheduler stopped")
 
@@ -102,8 +106,13 @@ def _begin_errands(errands: Errands, stop: Flag, say: Say) -> None:
         Thread(target=go, args=what, name=name, daemon=True).start()
 
 
-def _errands(config: Config, state: StateDir, courier: Courier, clock: Clock, say: Say) -> Errands:
-    """Return what is done beside the jobs: alerts carried, the record copied, incidents reported."""
+def _errands(
+    config: Config, state: StateDir, courier: Courier, clock: Clock, venue: VenueControl | None, say: Say
+) -> Errands:
+    """Return what is done beside the jobs: alerts carried, the record copied, incidents reported.
+
+    With the embedded exchange, venue time also waits for OpB's answer to a request.
+    """
     wall, reports = SystemClock(), reports_of(config)
     nightly = Nightly(state, state.root / BACKUPS)
     watch = IncidentWatch(state.journal, reports)
@@ -118,11 +127,14 @@ def _errands(config: Config, state: StateDir, courier: Courier, clock: Clock, sa
             made = make_incident(state.journal, reports, found.number, caps_of(config), now, wall)
             say(f"incident report {made.html}{f' ({made.problem})' if made.problem else ''}")
 
-    return {
+    errands = {
         "courier": (COURIER_S, courier.look),
         "backup": (BACKUP_S, copy),
         "incident": (INCIDENT_S, report),
     }
+    if venue is not None:
+        errands["pause"] = (PAUSE_S, VenuePause(state.journal, venue, wall).look)
+    return errands
 
 
 def _told(ways: Sequence[Channel]) -> str:

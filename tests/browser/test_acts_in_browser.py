@@ -123,7 +123,7 @@ def test_opb_enrolls_signs_in_and_approves_with_a_passkey(chrome: Browser, tmp_p
         assert "Nothing waits for you" in text_of(tab)
 
         asked = request()
-        fund.happens(RequestMade(request=asked, monotonic_s=0.0))
+        fund.happens(RequestMade(request=asked, monotonic_s=0.0, epoch=1))
         tab.open(f"{home}/acts")
         look(tab, "acts")
         press(tab, "Read and confirm")

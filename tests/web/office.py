@@ -72,7 +72,7 @@ class House:
             self.chronicle.take(event, AT)
 
     def asks(self, request: Request = REQUEST) -> None:
-        self.happens(RequestMade(request=request, monotonic_s=0.0))
+        self.happens(RequestMade(request=request, monotonic_s=0.0, epoch=1))
 
     def has_codes(self, person: Person) -> str:
         """Let a person have a password and one-time codes too, and return the key's id."""
