@@ -113,8 +113,8 @@ def test_never_fires_nor_warns_while_the_gap_is_shorter_than_the_limit(
 
 def gap_at(dog: Watching, at_s: float) -> float:
     """Return how long the silence was that lasted at `at_s`."""
-    began_s = max(beat_s for beat_s in dog.beats_s if beat_s <= at_s)
-    ended_s = min((beat_s for beat_s in dog.beats_s if beat_s > at_s), default=dog.now_s)
+    began_s = max(beat_s for beat_s in dog.beats_s if beat_s < at_s)
+    ended_s = min((beat_s for beat_s in dog.beats_s if beat_s >= at_s), default=dog.now_s)
     return ended_s - began_s
 
 
