@@ -40,8 +40,11 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
     "Change": {
         "export": "print the notebooks into modules, or compare both",
         "deploy": "put the present prints to work",
-        "ack": "accept a break, or clear what stops trading, with a reason",
-        "halt": "stop new orders; either operator may",
+        "killswitch": "see how it stands, halt, flatten, override, or ask to trade again",
+        "reconcile": "show where both books differ, or accept a difference",
+        "ack": "clear what stops trading, with a reason",
+        "limits": "show the limits, or change them: tighter at once, looser with both",
+        "order": "send one share far below the market, as a test, and cancel it",
         "operators": "enroll, list and revoke the two operators' keys",
         "backup": "copy the fund's record while it runs",
         "restore": "check a backup, or put it back",

@@ -40,11 +40,16 @@ def say(*lines: str) -> None:
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
-def when_taken(state: StateDir) -> str:
-    """Return who takes a command from the inbox, and when: nobody, as long as no daemon runs."""
+def is_running(state: StateDir) -> bool:
+    """Return whether a daemon gives signs of life now."""
     beat = load_heartbeat(state.heartbeat)
     age_s = None if beat is None else beat.age_s(SystemClock().monotonic(), boot_id())
-    if age_s is not None and age_s < FRESH_S:
+    return age_s is not None and age_s < FRESH_S
+
+
+def when_taken(state: StateDir) -> str:
+    """Return who takes a command from the inbox, and when: nobody, as long as no daemon runs."""
+    if is_running(state):
         return "The daemon takes it within a second. See `qgtm status`."
     return "NO DAEMON RUNS NOW: one takes it when it starts (`qgtm up`). Until then nothing has changed."
 

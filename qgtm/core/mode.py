@@ -1,6 +1,9 @@
 """The one list of names for what the system may do, and why it may do less."""
 
 from enum import StrEnum
+from typing import Final
+
+DEAD_MAN: Final = "dead_man"  # acknowledged by this word like a latch, though it ends a mode
 
 
 class Mode(StrEnum):

@@ -34,7 +34,7 @@ from qgtm.core.events import (
     Latched,
     Unlatched,
 )
-from qgtm.core.mode import Latch
+from qgtm.core.mode import DEAD_MAN, Latch
 from qgtm.engine.act import (
     Seal,
     flattened,
@@ -55,8 +55,6 @@ from qgtm.engine.request import (
     reset_asked,
 )
 from qgtm.engine.state import State
-
-DEAD_MAN: Final = "dead_man"  # acknowledged like a latch, and the end of a mode
 
 
 def facts_of(wish: Wish, state: State, manifest: Manifest, seal: Seal) -> list[Event]:

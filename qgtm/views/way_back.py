@@ -8,7 +8,7 @@ def way_back(state: State) -> str | None:
     """Return the sentence with the command, None when nothing stands that a command clears now."""
     latches = state.switch.latches
     if Latch.BREAK in latches and state.breaks:
-        command = f'`qgtm ack --break {min(state.breaks)} --reason "…"`'
+        command = f'`qgtm reconcile --accept {min(state.breaks)} --reason "…"`'
         return f"OpA, once it is clear why: {command} takes the broker's number."
     if Latch.DISCONNECTED in latches and state.broker_lost is None:
         return 'OpA, after a look at the orders: `qgtm ack disconnected --reason "…"` lets it trade again.'

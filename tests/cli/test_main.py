@@ -38,8 +38,8 @@ def echo(text: str) -> None:
 
 @pytest.fixture
 def verb(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a verb `halt` in place that refuses, and one `ack` that says its argument again."""
-    commands = {"qgtm.cli.halt": refuse, "qgtm.cli.ack": echo}
+    """Put a verb `deploy` in place that refuses, and one `ack` that says its argument again."""
+    commands = {"qgtm.cli.deploy": refuse, "qgtm.cli.ack": echo}
     monkeypatch.setattr(cli, "import_module", lambda name: SimpleNamespace(command=commands[name]))
     monkeypatch.setattr(cli, "find_spec", lambda name: object())
 
@@ -113,13 +113,13 @@ def test_wrong_use_of_a_verb_exits_2(verb: None, capsys: pytest.CaptureFixture[s
 def test_refusal_is_one_sentence_on_stderr_and_exits_1(
     verb: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("halt") == 1
+    assert run("deploy") == 1
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "this is wrong: do that\n")
 
 
 def test_refusal_in_json_is_json_and_exits_1(verb: None, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("halt", "--json") == 1
+    assert run("deploy", "--json") == 1
     assert json.loads(capsys.readouterr().out) == {"error": "this is wrong: do that", "kind": "ConfigError"}
 
 

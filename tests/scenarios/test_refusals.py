@@ -95,10 +95,11 @@ def test_host_that_is_not_this_machine_is_not_told_as_a_port_in_use(place: Desk,
     assert f"web.host {host} is no address of this machine" in refusal(place, "up")
 
 
-@pytest.mark.parametrize("verb", ["up", "daemon", "exchange", "deploy", "halt", "ack"])
+@pytest.mark.parametrize("verb", ["up", "daemon", "exchange", "deploy", "killswitch", "ack"])
 def test_state_folder_that_cannot_be_written_is_told_with_the_cure(place: Desk, verb: str) -> None:
     place.state.write_text("a file stands here")
-    more = {"halt": ("--reason", "x"), "ack": ("disconnected", "--reason", "x")}.get(verb, ())
+    words = {"killswitch": ("--halt", "--reason", "x"), "ack": ("disconnected", "--reason", "x")}
+    more = words.get(verb, ())
     said = refusal(place, verb, *more)
     assert "var" in said
     assert "cannot be used" in said
@@ -107,7 +108,7 @@ def test_state_folder_that_cannot_be_written_is_told_with_the_cure(place: Desk, 
 
 
 def test_disk_that_is_full_stops_the_exchange_and_the_daemon_with_a_sentence(place: Desk) -> None:
-    for words in (("exchange", "--speed", "0"), ("halt", "--reason", "x")):
+    for words in (("exchange", "--speed", "0"), ("killswitch", "--halt", "--reason", "x")):
         said = place.type(*words, file_bytes=8192)
         assert said.code == 1, said
         assert "Traceback" not in said.all
@@ -148,7 +149,7 @@ def test_daemon_without_an_exchange_names_what_to_start(place: Desk) -> None:
         (("staus",), "did you mean `qgtm status`?"),
         (("status", "--jsn"), "--json"),
         (("audit", "verfy"), "verify"),
-        (("halt",), "--reason"),
+        (("ack", "operator_halt"), "--reason"),
         (("replay",), "--bars"),
         (("up", "--speed", "0"), "--speed"),
         (("up", "--start", "soon"), "--start"),
@@ -165,7 +166,7 @@ def test_command_that_is_not_understood_exits_2_and_names_what_is_meant(
 
 
 def test_command_given_with_no_daemon_says_that_nothing_has_changed_yet(place: Desk) -> None:
-    said = place.here("halt", "--reason", "a test")
+    said = place.here("killswitch", "--halt", "--reason", "a test")
     assert said.code == 0
     assert "NO DAEMON RUNS NOW" in said.out
 

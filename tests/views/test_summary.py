@@ -125,7 +125,7 @@ BROKER_LATCH = Latched(latch=Latch.DISCONNECTED, reason="no answer")
         ((LOST, BROKER_LATCH), None),  # as long as it is away there is nothing to clear
         ((LOST, BROKER_LATCH, FOUND), "qgtm ack disconnected --reason"),
         ((Latched(latch=Latch.OPERATOR_HALT, reason="r"),), "qgtm ack operator_halt --reason"),
-        ((GLD_BREAK, Latched(latch=Latch.BREAK, reason="r")), "qgtm ack --break GLD --reason"),
+        ((GLD_BREAK, Latched(latch=Latch.BREAK, reason="r")), "qgtm reconcile --accept GLD --reason"),
         ((Stopped(reason="told to stop"),), "qgtm up"),
     ],
 )
