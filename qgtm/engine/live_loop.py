@@ -163,7 +163,10 @@ def is_round_due(state: State, now: datetime, params: Params) -> bool:
     is_in_window = (
         state.open_at + timedelta(seconds=settle_s) <= now <= state.close_at - timedelta(seconds=last_call_s)
     )
-    is_rested = state.quoted_at is None or now - state.quoted_at >= timedelta(seconds=params.round_every_s)
+    # the distance, not the age: a clock that was put back must not hold orders up until it has caught up
+    is_rested = state.quoted_at is None or abs(now - state.quoted_at) >= timedelta(
+        seconds=params.round_every_s
+    )
     return is_in_window and is_rested
 
 
@@ -202,7 +205,7 @@ def _why_to_cancel(order: Order, state: State, now: datetime, params: Params) ->
         return "the trial order was seen" if order.state is OrderState.WORKING else ""
     is_shrinking = state.switch.mode is Mode.REDUCING
     patience_s = params.shrink_patience_s if is_shrinking else params.order_patience_s
-    is_stale = now - order.formed_at > timedelta(seconds=patience_s) and not is_flattening(order)
+    is_stale = abs(now - order.formed_at) > timedelta(seconds=patience_s) and not is_flattening(order)
     return "it rested too long" if is_stale else ""
 
 
