@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml -q --universal --generate-hashes --
 export PLOOMBER_STATS_ENABLED := false
 export PYTHONUTF8 := 1
 
-.PHONY: help run test export check report bench clean lock
+.PHONY: help run test export check report bench simulate clean lock
 .DEFAULT_GOAL := help
 
 help:  ## print this list
@@ -47,6 +47,9 @@ report: $(STAMP)  ## make this week's report from what the journal holds
 
 bench: $(STAMP)  ## measure start-up, the step, and replay beside two other frameworks
 	$(BIN)/python -m benchmarks $(ARGS)
+
+simulate: $(STAMP)  ## live through thousands of invented days, and write docs/simulation.md; resumable
+	$(BIN)/python -m qgtm.simulation.sizes $(ARGS)
 
 lock: $(STAMP)  ## resolve pyproject.toml again (needs a package index)
 	$(LOCK) --all-extras --upgrade -o requirements.lock

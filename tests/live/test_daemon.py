@@ -47,6 +47,7 @@ from qgtm.live.kernel import Kernel
 from qgtm.live.reconciliation import Books, ReadBooks
 from qgtm.live.rig import PACKAGE, Rig
 from qgtm.ports import Account, BrokerOrder
+from qgtm.risk.drawdown import started
 from tests.engine.making import (
     CASH,
     NOON,
@@ -305,6 +306,15 @@ def test_both_books_are_compared_every_quarter_of_an_hour_when_nothing_is_on_its
 
 def test_fast_venue_is_not_compared_more_often_than_every_thirty_seconds(loop: Loop) -> None:
     loop.rig.clock.set_now(NOON + timedelta(hours=3))
+    turn(loop, after_s=29)
+    assert not wanted(loop, ReadBooks)
+    turn(loop, after_s=1)
+    assert wanted(loop, ReadBooks)
+
+
+def test_two_counts_of_equity_that_differ_let_both_books_be_compared_soon(loop: Loop) -> None:
+    state = loop.rig.kernel.state
+    loop.rig.kernel.state = replace(state, drawdown=replace(started(dec(CASH)), doubt="they differ"))
     turn(loop, after_s=29)
     assert not wanted(loop, ReadBooks)
     turn(loop, after_s=1)

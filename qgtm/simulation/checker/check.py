@@ -217,6 +217,9 @@ class Checker:
                 self.broken(
                     "V6", f"{order_id} was sent past the soft cap and opens or enlarges {intent.symbol}"
                 )
+        opened = min(known.breaks.values(), default=None)
+        if opened is not None and after_row >= opened and not is_flatten:
+            self.broken("V13", f"{order_id} was sent while both books differ in {sorted(known.breaks)}")
         for latch, seq in known.latches.items():
             if after_row < seq or is_flatten:
                 continue
@@ -464,7 +467,7 @@ class Checker:
         self.known.cash += Decimal(body["amount_usd"])
 
     def _break_row(self, row: Row, body: Mapping[str, Any]) -> None:
-        self.known.breaks[body["subject"]] = self._now.process_s
+        self.known.breaks.setdefault(body["subject"], row.seq)
 
     def _break_accepted_row(self, row: Row, body: Mapping[str, Any]) -> None:
         subject, known = body["subject"], self.known
@@ -493,7 +496,8 @@ class Checker:
             known.halted_seq = row.seq
             self.halted_at = self._now.venue_at if after == "halted_hard" else None
             known.reducing_s = self._now.process_s if after == "reducing" else None
-            self.promises += promises_of(self, self._now, after, before)
+            if after != "reducing" or body["is_new_episode"]:  # once an episode
+                self.promises += promises_of(self, self._now, after, before)
         if body["trigger"] == "reset_confirmed":
             known.ramp_step = 0
             self.peak_unit = self.units[-1][1] if self.units else self.peak_unit

@@ -93,8 +93,8 @@ class Known:
     halted_seq: int = 0
     reducing_s: float | None = None
     ramp_step: int = len(RAMP) - 1
-    latches: dict[str, float] = field(default_factory=dict)
-    breaks: dict[str, float] = field(default_factory=dict)
+    latches: dict[str, int] = field(default_factory=dict)
+    breaks: dict[str, int] = field(default_factory=dict)
     bars_session: str = ""
     quotes: Mapping[str, Any] = field(default_factory=dict)
     quotes_at: str = ""
