@@ -35,6 +35,7 @@ class Params:
 
     through_bps: float
     headroom_frac: float
+    stale_s: int
     drift_frac: float
 
 
@@ -42,10 +43,12 @@ PARAMS = Params(
     through_bps=5.0,  # how far through the quote a limit goes, in basis points of price [0, 50]
     headroom_frac=0.95,  # part of the per-order limits that a planned order uses [0.5, 1.0]
     drift_frac=0.05,  # part of a position that past the soft cap is no order by itself [0.01, 0.20]
+    stale_s=900,  # seconds after which a quote prices no order at all, not even one that reduces [60, 3600]
 )
 
 # Refusals that pass by themselves: the next round asks again. All others hold until the targets change.
 PASSING: Final = frozenset({"quote", "spread", "orders_per_minute", "same_order"})
+STALE: Final = Denied("quote", "its quote is too old to price any order")
 MILLIONTH: Final = Decimal("0.000001")
 
 
@@ -104,6 +107,11 @@ def wishes(state: State, quotes: Mapping[str, QuoteSeen], limits: Limits) -> tup
 def is_two_sided(quote: QuoteSeen) -> bool:
     """Return whether bid and offer are prices, so that there is a middle to count shares with."""
     return is_price(quote.bid) and is_price(quote.ask)
+
+
+def is_stale(quote: QuoteSeen, now: datetime) -> bool:
+    """Return whether a quote is too old to price even an order that reduces."""
+    return now - quote.at > timedelta(seconds=PARAMS.stale_s)
 
 
 def _wish(state: State, symbol: str, quote: QuoteSeen, equity: Decimal) -> Wish:
@@ -246,7 +254,8 @@ def _judged(
             continue
         held = book_with(state, orders)
         around = circumstances(state, order, held, wish.quote, now, tape)
-        verdict = judge(order, held, around, limits)
+        # An old price would rest all day and fill nothing, also where nothing but the claim is checked.
+        verdict = STALE if is_stale(wish.quote, now) else judge(order, held, around, limits)
         if isinstance(verdict, Denied):
             denied.append(_denied(state, order, verdict))
         else:
@@ -336,6 +345,7 @@ __all__ = [
     "MILLIONTH",
     "PARAMS",
     "PASSING",
+    "STALE",
     "Params",
     "Round",
     "Tape",
@@ -344,6 +354,7 @@ __all__ = [
     "circumstances",
     "counted_positions",
     "crossed",
+    "is_stale",
     "is_two_sided",
     "is_worth_trading",
     "owned",

@@ -11,6 +11,7 @@ from qgtm.exchange.bar_query import BarQuery, Timeframe, Unit, bars_of
 from qgtm.exchange.draw import id_in
 from qgtm.exchange.hours import NEW_YORK, Hours
 from qgtm.exchange.market.port import CorporateAction, MarketBar, Quote
+from qgtm.exchange.market.venue import quoted_at
 from qgtm.exchange.text import day, moment, rfc3339, seconds, symbols, whole
 from qgtm.exchange.wire import Call, Malformed, Response
 
@@ -160,16 +161,18 @@ def traded_at(call: Call) -> datetime:
     return call.now if before is None else before.close_at
 
 
+def _quoted_at(call: Call, symbol: str) -> datetime:
+    return quoted_at(call.exchange.desk.prices.market, symbol, call.now)
+
+
 def latest_quotes(call: Call) -> Response:
     """Answer `GET /v2/stocks/quotes/latest` and `/v2/stocks/{symbol}/quotes/latest`."""
-    at = traded_at(call)
-    return _latest(call, "quote", {s: quote_json(q, at) for s, q in _quotes(call).items()})
+    return _latest(call, "quote", {s: quote_json(q, _quoted_at(call, s)) for s, q in _quotes(call).items()})
 
 
 def latest_trades(call: Call) -> Response:
     """Answer `GET /v2/stocks/trades/latest` and `/v2/stocks/{symbol}/trades/latest`."""
-    at = traded_at(call)
-    return _latest(call, "trade", {s: trade_json(q, at) for s, q in _quotes(call).items()})
+    return _latest(call, "trade", {s: trade_json(q, _quoted_at(call, s)) for s, q in _quotes(call).items()})
 
 
 def latest_bars(call: Call) -> Response:
@@ -180,8 +183,7 @@ def latest_bars(call: Call) -> Response:
 
 def snapshots(call: Call) -> Response:
     """Answer `GET /v2/stocks/snapshots` and `/v2/stocks/{symbol}/snapshot`."""
-    at = traded_at(call)
-    found = {s: _snapshot(call, s, quote, at) for s, quote in _quotes(call).items()}
+    found = {s: _snapshot(call, s, quote, _quoted_at(call, s)) for s, quote in _quotes(call).items()}
     if call.parts:
         return Response(200, {"symbol": call.parts[0], **found.get(call.parts[0], {})})
     return Response(200, found)

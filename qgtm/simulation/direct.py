@@ -18,6 +18,7 @@ from qgtm.core.outcome import Accepted, Outcome, Rejected
 from qgtm.core.universe import SYMBOLS
 from qgtm.exchange.core import Exchange
 from qgtm.exchange.market.port import Market, Session
+from qgtm.exchange.market.venue import quoted_at
 from qgtm.exchange.order import Order as VenueOrder
 from qgtm.exchange.order import OrderRequest, PositionIntent, Refusal
 from qgtm.ports import Account, BrokerOrder, BrokerPosition, Clock, MarketClock
@@ -218,7 +219,9 @@ class DirectFeed:
         now = self.times.now()
         found = {symbol: self.market.quote(symbol, now) for symbol in symbols}
         return {
-            symbol: QuoteSeen(bid=quote.bid, ask=quote.ask, last=quote.last, at=now)
+            symbol: QuoteSeen(
+                bid=quote.bid, ask=quote.ask, last=quote.last, at=quoted_at(self.market, symbol, now)
+            )
             for symbol, quote in found.items()
             if quote is not None
         }

@@ -1,5 +1,6 @@
 """From wanted weights to orders: sized by hand, never through zero, inside every cap, owners adding up."""
 
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -125,6 +126,17 @@ def test_wide_spread_is_denied_with_its_check_and_may_pass() -> None:
     tape = Tape(average_volume={"GLD": 1e7}, returns=CALM)
     plan = planned_round(state, seen, NOON, LIMITS, lambda _: tape)
     assert (plan.orders, [d.check for d in plan.denied], plan.may_pass) == ((), ["spread"], True)
+
+
+@pytest.mark.parametrize(("age_s", "sold"), [(900, [3]), (901, [])])
+def test_old_quote_prices_not_even_an_order_that_reduces(age_s: int, sold: list[int]) -> None:
+    state = begun(*bought(3), targets(GLD=0.0))
+    seen = {"GLD": quote(100, at=NOON - timedelta(seconds=age_s))}
+    tape = Tape(average_volume={"GLD": 1e7}, returns=CALM)
+    plan = planned_round(state, seen, NOON, LIMITS, lambda _: tape)
+    assert [int(made.quantity) for made in plan.orders] == sold
+    assert [refusal.check for refusal in plan.denied] == ([] if sold else ["quote"])
+    assert plan.may_pass is not bool(sold)
 
 
 def test_symbol_without_a_two_sided_quote_is_left_out_and_nothing_is_divided_by_zero() -> None:

@@ -94,6 +94,18 @@ def test_books_of_replay_and_exchange_agree_at_its_end(folder: Path) -> None:
     assert abs(state.cash_usd - truth.cash()) < Decimal("0.01")
 
 
+def test_symbol_that_does_not_trade_in_a_session_gets_no_order_in_it(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "thin")
+    path = folder / "SLV.csv"
+    head, *rows = path.read_text().splitlines()
+    kept = [row for row in rows if not ("2023-01-10" <= row[:10] <= "2023-03-01" and int(row[8:10]) % 3)]
+    path.write_text("\n".join([head, *kept]) + "\n")
+    traded = {date.fromisoformat(row[:10]) for row in kept}
+    formed = [e for e in events(replayed(folder), IntentFormed) if e.order.symbol == "SLV"]
+    assert formed, "SLV is wanted"
+    assert {e.session for e in formed} <= traded
+
+
 def test_shares_of_the_strategies_add_up_to_every_position(folder: Path) -> None:
     state = replayed(folder).kernel.state
     assert state.positions

@@ -10,6 +10,7 @@ import pytest
 
 from qgtm.exchange.market.port import MarketBar
 from qgtm.exchange.market.recorded import RecordedMarket
+from qgtm.exchange.market.venue import quoted_at
 
 CENT = Decimal("0.01")
 TEN_THOUSANDTH = Decimal("0.0001")
@@ -42,6 +43,22 @@ def test_symbol_without_a_bar_keeps_its_last_quote_and_does_not_trade(write: Wri
     quote = market.quote("PALL", missing.open_at + timedelta(hours=2))
     assert quote is not None
     assert quote.last == Decimal("181.00")
+
+
+def test_quote_of_a_symbol_that_does_not_trade_is_from_its_last_close(write: Write) -> None:
+    market = write({"PALL": PALL})
+    monday, tuesday, wednesday = (market.session_on(date(2022, 11, day)) for day in (21, 22, 23))
+    assert monday is not None
+    assert tuesday is not None
+    assert wednesday is not None
+    hour = timedelta(hours=1)
+    assert quoted_at(market, "PALL", monday.open_at + hour) == monday.open_at + hour
+    for at in (monday.close_at + hour, tuesday.open_at, tuesday.open_at + hour, wednesday.open_at - hour):
+        assert quoted_at(market, "PALL", at) == monday.close_at
+    assert quoted_at(market, "PALL", wednesday.open_at) == wednesday.open_at
+    assert (
+        quoted_at(market, "PALL", monday.close_at + timedelta(days=365)) < monday.close_at + 365 * 24 * hour
+    )
 
 
 def test_sessions_are_there_where_no_file_has_a_bar(write: Write) -> None:
