@@ -71,6 +71,7 @@ def open_reader(path: Path, application_id: int, vfs: str | None = None) -> apsw
         connection.set_busy_timeout(BUSY_MS)
         connection.pragma("query_only", True)
         _refuse_stranger(connection, path, application_id)
+        _refuse_empty(connection, path)
         connection.pragma("mmap_size", 0)
         connection.pragma("trusted_schema", False)
     return connection
@@ -97,6 +98,13 @@ def _version(connection: apsw.Connection, path: Path, application_id: int, newes
     if version > newest:
         raise JournalError(f"{path} was written by a newer version of qgtm ({version}); update qgtm")
     return version
+
+
+def _refuse_empty(connection: apsw.Connection, path: Path) -> None:
+    if not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall():
+        raise JournalError(
+            f"{path} is empty: `qgtm up` begins it; if it did hold something, restore the last backup"
+        )
 
 
 def _refuse_stranger(connection: apsw.Connection, path: Path, application_id: int) -> None:

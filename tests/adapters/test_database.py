@@ -6,10 +6,17 @@ from pathlib import Path
 import pytest
 
 from qgtm.adapters.inbox import Inbox
-from qgtm.adapters.journal import SqliteJournal
+from qgtm.adapters.journal import JournalReader, SqliteJournal
 from qgtm.adapters.store import BarStore
-from qgtm.core.errors import JournalCorrupt
+from qgtm.core.errors import JournalCorrupt, JournalError
 from qgtm.exchange.store import Store
+
+
+def test_empty_file_is_told_as_empty_to_who_only_reads(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").touch()
+    with pytest.raises(JournalError, match=r"journal\.db is empty: .*restore the last backup"):
+        JournalReader(tmp_path / "journal.db")
+    assert (tmp_path / "journal.db").stat().st_size == 0
 
 
 @pytest.mark.parametrize(
