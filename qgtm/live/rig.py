@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from secrets import token_hex
 from threading import Event as Flag
 
 import qgtm
@@ -17,6 +16,7 @@ from qgtm.adapters.audit import Audit, verify
 from qgtm.adapters.calendar import Calendar, xnys
 from qgtm.adapters.call_budget import CallBudget
 from qgtm.adapters.chain import GENESIS
+from qgtm.adapters.chance import random_hex
 from qgtm.adapters.clock import SystemClock, VenueClock, boot_id
 from qgtm.adapters.files import StateDir
 from qgtm.adapters.heartbeat import HeartbeatFile
@@ -165,7 +165,7 @@ class Rig:
 
     def nonce(self) -> str:
         """Return 256 fresh random bits, in hex."""
-        return token_hex(32)
+        return random_hex()
 
     def seal(self) -> Seal:
         """Return what the next command is judged with."""

@@ -14,6 +14,7 @@ ALLOWED = {
     # file: what it may call besides, and why; everything for the two clocks themselves
     "qgtm/adapters/clock.py": (None, "the daemon's one clock"),
     "qgtm/watchdog/clock.py": (None, "the watchdog shares no code with the daemon, its clock included"),
+    "qgtm/adapters/chance.py": (None, "what must not be guessed: tokens, nonces, sessions"),
     "qgtm/adapters/alpaca_stream.py": (
         {"asyncio.sleep"},
         "waits between two connections, in process time, on a thread of its own; tests pass the waits in",
