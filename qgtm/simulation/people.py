@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qgtm.simulation.story import Story
 
 LOOK_S: Final = 60.0
+AWAY_S: Final = 900.0
 REASON: Final = "looked at both books and at the broker's own page"
 
 
@@ -50,7 +51,9 @@ class People:
     def _look(self) -> None:
         if not self.is_away:
             self._act()
-        self._world.line.after(self._chance.uniform(LOOK_S / 2, LOOK_S * 2), self._look)
+        is_busy = self._chance.random() < 0.1  # with something else, for a while
+        again_s = AWAY_S if is_busy else self._chance.uniform(LOOK_S / 2, LOOK_S * 2)
+        self._world.line.after(again_s, self._look)
 
     def _act(self) -> None:
         """Do the one next thing that a person has to do, if there is any."""

@@ -193,7 +193,7 @@ class VirtualRig(Rig):
 
     def _feed(self, where: Endpoints, budget: CallBudget) -> AlpacaFeed:
         ground: Ground = self.ground
-        made: AlpacaFeed = _any(WeatheredFeed(ground.tape, self.clock, Reader(ground, self.life)))
+        made: AlpacaFeed = _any(WeatheredFeed(ground.tape, Spell(ground.line), Reader(ground, self.life)))
         return made
 
     def _hands(self, ordinary: Deed, urgent: Deed) -> Hands:
@@ -214,6 +214,7 @@ class VirtualRig(Rig):
 
     def lost(self, reason: str) -> None:
         """Hear that three tries failed."""
+        self.ground.note("promised", "lost")
         self._lost(reason)
 
     def hinted(self) -> None:

@@ -353,13 +353,15 @@ class Story(World):
             "weather": any(
                 getattr(weather, name) != type(weather).__dataclass_fields__[name].default
                 for name in type(weather).__dataclass_fields__
-                if name != "fired" and not name.startswith("frame")
+                if name != "fired" and not name.startswith(("frame", "stream"))
             ),
             "clock": bool(self.clock_error_s),
             "watchdog": self.guard.paused_until_s > line.process_s,
             "disk": bool(self.disk.trouble),
             "tampered": self.is_tampered,
-            "stream": state is not None and state.broker_lost is not None,
+            "stream": weather.stream_refused
+            or weather.stream_mute
+            or (state is not None and state.broker_lost is not None),
             "closed": session is None or not session.open_at <= line.venue_at < session.close_at,
             "thin": self.exchange.desk.habits.partial_fill_frac > 0.5,
             "window": session is None or not is_in_window(session, line.venue_at),

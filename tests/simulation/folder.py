@@ -8,7 +8,7 @@ import numpy as np
 
 from qgtm.adapters.calendar import xnys
 
-SYMBOLS = ("GLD", "SLV", "GDX", "GDXJ", "SIL", "PPLT", "PALL", "SPY", "TLT", "UUP")
+SYMBOLS = ("GLD", "SLV", "GDX", "GDXJ", "SIL", "PPLT", "PALL", "SPY", "TLT", "UUP", "TIP")
 FIRST, LAST = date(2022, 1, 3), date(2023, 3, 31)
 
 

@@ -94,6 +94,7 @@ class Known:
     reducing_s: float | None = None
     ramp_step: int = len(RAMP) - 1
     latches: dict[str, int] = field(default_factory=dict)
+    lost_seq: int | None = None
     breaks: dict[str, int] = field(default_factory=dict)
     bars_session: str = ""
     quotes: Mapping[str, Any] = field(default_factory=dict)

@@ -147,6 +147,7 @@ def _lost(checker: "Checker") -> Iterator[Promise]:
         lambda now: not left(now),
         lambda now: f"{left(now)} still live after the stream was lost",
         lambda now: False,
+        unheeded=frozenset({"stream", "thin", "window"}),
     )
 
 

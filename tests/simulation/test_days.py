@@ -1,0 +1,121 @@
+"""Days in which everything goes wrong, and what must hold all the same; small sizes of `make simulate`."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qgtm.config import load_config
+from qgtm.simulation.checker import Checker
+from qgtm.simulation.crash import Sweep
+from qgtm.simulation.fault import CLASSES
+from qgtm.simulation.run import Lived, lived, swept
+
+REPO = Path(__file__).resolve().parents[2]
+CONFIG = load_config(REPO / "qgtm_config.toml", {})
+SEEDS = Path(__file__).with_name("seeds")
+DAYS = 5
+
+
+def sentences(found: Lived) -> list[str]:
+    return [f"{violation.invariant}: {violation.text}" for violation in found.violations]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("first", range(0, 60, 10))
+def test_fifty_days_of_faults_break_nothing(first: int) -> None:
+    for seed in range(first, first + 10):
+        assert (seed, sentences(lived(seed, DAYS, CONFIG))) == (seed, [])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("first", [0, 3])
+def test_fifteen_days_through_the_real_client_break_nothing(first: int) -> None:
+    for seed in range(first, first + 3):
+        assert (seed, sentences(lived(seed, DAYS, CONFIG, is_real_client=True))) == (seed, [])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("seed", "every", "first"), [(1, 60, 7), (2, 60, 30), (3, 60, 51)])
+def test_crash_before_or_after_an_effect_heals(seed: int, every: int, first: int) -> None:
+    found: Sweep = swept(seed, 1, CONFIG, every=every, first=first)
+    assert found.crashes > 5
+    assert found.broken == []
+
+
+@pytest.mark.parametrize("path", sorted(SEEDS.glob("*.json")), ids=lambda path: path.stem)
+def test_seed_that_once_broke_something_breaks_nothing_now(path: Path) -> None:
+    kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    assert sentences(lived(kept["seed"], kept["days"], CONFIG)) == [], kept["why"]
+
+
+def test_quiet_days_have_no_alarm_no_halt_and_all_trades_done() -> None:
+    found = lived(7, 3, CONFIG, only=frozenset())
+    assert sentences(found) == []
+    assert found.faults == ()
+    assert found.held["V9"] >= 3
+    assert found.held["V11"] >= 3
+    assert not {edge for edge in found.edges if "halted" in edge or "latched" in edge}
+
+
+# --- the same again -----------------------------------------------------------------------------
+
+
+def test_same_seed_gives_the_same_trace_in_another_process_with_another_hash_seed() -> None:
+    mine = lived(11, 2, CONFIG).trace_hash
+    told = subprocess.run(
+        [sys.executable, "-m", "qgtm", "simulate", "--seed", "11", "--days", "2", "--json"],
+        env={**os.environ, "PYTHONHASHSEED": "4711"},
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer = json.loads(told.stdout)
+    assert sorted(answer) == ["days", "faults", "seed", "trace_hash", "violations"]
+    assert answer["trace_hash"] == mine
+    assert (answer["seed"], answer["days"], answer["violations"]) == (11, 2, [])
+    assert answer["faults"]
+
+
+def test_another_seed_gives_another_trace() -> None:
+    assert lived(11, 1, CONFIG).trace_hash != lived(12, 1, CONFIG).trace_hash
+
+
+def test_run_stops_at_the_mark_that_is_asked_for() -> None:
+    found = lived(11, 2, CONFIG, until=300, is_kept=True)
+    assert found.last[-1].number == 300
+
+
+# --- what is drawn ------------------------------------------------------------------------------
+
+
+def test_every_class_of_fault_can_be_planned_alone() -> None:
+    for name in sorted(CLASSES):
+        found = [lived(seed, 1, CONFIG, only=frozenset({name})) for seed in _seeds_with(name)]
+        assert any(each.faults or each.fired for each in found), name
+        assert [sentences(each) for each in found] == [[]] * len(found), name
+
+
+def _seeds_with(name: str) -> list[int]:
+    """Return the first few seeds whose only day has a fault of this class."""
+    from random import Random
+
+    from qgtm.simulation.fault import classes_of
+
+    found = [seed for seed in range(400) if name in classes_of(Random(f"{seed} plan"))]
+    return found[:3]
+
+
+def test_checker_is_told_of_what_it_holds() -> None:
+    held = lived(1, 4, CONFIG).held
+    core = {"V1", "V2", "V3", "V4", "V5", "V9", "V11", "V13", "V16", "V17", "V21", "V22", "V25"}
+    assert core <= set(held)
+    assert Checker.hear is not None
