@@ -263,6 +263,8 @@ def _around(state: State, now: datetime) -> Circumstances:
         day_loss_frac=None,
         week_loss_frac=None,
         value_at_risk_after_frac=None,
+        factor_shares=None,
+        factor_shares_after=None,
         switch=state.switch,
     )
 

@@ -24,6 +24,7 @@ from qgtm.features.bars import FloatArray
 from qgtm.risk.case import Circumstances
 from qgtm.risk.checks import judge
 from qgtm.risk.exposure import Book, is_price, with_order
+from qgtm.risk.factors import factor_shares
 from qgtm.risk.limits import Limits
 from qgtm.risk.var import filled_weights, value_at_risk_frac
 
@@ -62,6 +63,7 @@ class Tape:
 
     average_volume: Mapping[str, float | None]
     returns: FloatArray
+    factors: FloatArray  # the moves of the risk's factors (m, 6) over the same last sessions
 
 
 @dataclass(frozen=True)
@@ -253,7 +255,7 @@ def _judged(
         if order is None:
             continue
         held = book_with(state, orders)
-        around = circumstances(state, order, held, wish.quote, now, tape)
+        around = circumstances(state, order, held, wish.quote, now, tape, limits)
         # An old price would rest all day and fill nothing, also where nothing but the claim is checked.
         verdict = STALE if is_stale(wish.quote, now) else judge(order, held, around, limits)
         if isinstance(verdict, Denied):
@@ -304,7 +306,7 @@ def counted_positions(state: State) -> dict[str, Decimal]:
 
 
 def circumstances(
-    state: State, order: Order, held: Book, quote: QuoteSeen, now: datetime, tape: Tape
+    state: State, order: Order, held: Book, quote: QuoteSeen, now: datetime, tape: Tape, limits: Limits
 ) -> Circumstances:
     """Return what is known around `order` now; `held` is the book before it."""
     what = f"{order.side} {order.quantity} {order.symbol}"
@@ -324,6 +326,8 @@ def circumstances(
         day_loss_frac=_loss(state.last_equity_usd, state.equity_usd),
         week_loss_frac=_loss(state.week_start_usd, state.equity_usd),
         value_at_risk_after_frac=_value_at_risk(order, held, tape),
+        factor_shares=_factor_shares(order, held, tape, limits),
+        factor_shares_after=_factor_shares(order, with_order(held, order), tape, limits),
         switch=state.switch,
     )
 
@@ -333,6 +337,14 @@ def _value_at_risk(order: Order, held: Book, tape: Tape) -> float | None:
     if order.is_reducing:
         return None
     return value_at_risk_frac(filled_weights(with_order(held, order), TRADED), tape.returns)
+
+
+def _factor_shares(order: Order, held: Book, tape: Tape, limits: Limits) -> Mapping[str, float] | None:
+    """Return each factor's share in the risk with all live orders filled; none for a reducing order."""
+    if order.is_reducing:
+        return None
+    weights = filled_weights(held, TRADED)
+    return factor_shares(weights, tape.returns, tape.factors, float(limits.volatility_target_frac))
 
 
 def _loss(before: Decimal | None, now: Decimal | None) -> Decimal | None:

@@ -70,6 +70,9 @@ from qgtm.engine.intent import Round, Tape, is_two_sided, planned_round
 from qgtm.engine.state import TRIAL_SYMBOL, State, changed, is_trial
 from qgtm.engine.trial import trial_order, trial_words
 from qgtm.engine.wanted import halved, viewed, wanted
+from qgtm.risk.factors import READ as FACTOR_SYMBOLS
+from qgtm.risk.factors import SESSIONS as FACTOR_SESSIONS
+from qgtm.risk.factors import factor_moves
 from qgtm.risk.kill_switch import HALTED, may_grow, may_reduce, moved, must_flatten, trigger_for
 from qgtm.risk.var import PARAMS as VALUE_AT_RISK
 
@@ -289,6 +292,7 @@ def _tape(desk: Desk, symbols: Sequence[str]) -> Tape:
     return Tape(
         average_volume={s: None if v is None else v / desk.tape_share_frac for s, v in volumes.items()},
         returns=closes[1:] / closes[:-1] - 1.0,
+        factors=factor_moves(last_known(desk.history.closes(FACTOR_SYMBOLS, FACTOR_SESSIONS))),
     )
 
 

@@ -54,7 +54,7 @@ def trial_order(
         shares={RESIDUAL: Decimal(1)},
     )
     held = book_with(state, [])
-    around = circumstances(state, order, held, quote, now, read([TRIAL_SYMBOL]))
+    around = circumstances(state, order, held, quote, now, read([TRIAL_SYMBOL]), limits)
     verdict = judge(order, held, around, limits)
     return verdict if isinstance(verdict, Denied) else order
 

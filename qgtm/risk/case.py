@@ -6,7 +6,7 @@ What is known around one order when it is judged; what is not known is said, and
 """
 
 # cell 5 of notebooks/risk/case.ipynb
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -42,6 +42,8 @@ class Circumstances:
     day_loss_frac: Decimal | None
     week_loss_frac: Decimal | None
     value_at_risk_after_frac: float | None
+    factor_shares: Mapping[str, float] | None  # of the risk that is allowed, before this order
+    factor_shares_after: Mapping[str, float] | None  # with it and all live ones filled
     switch: KillSwitch
 
 

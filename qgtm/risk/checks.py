@@ -28,6 +28,7 @@ from qgtm.risk.exposure import (
     worst_held_usd,
     worst_net_usd,
 )
+from qgtm.risk.factors import most_past
 from qgtm.risk.kill_switch import may_grow, may_reduce, size_frac
 from qgtm.risk.limits import Limits
 
@@ -223,6 +224,20 @@ def _value_at_risk(case: Case) -> str | None:
     return over("the value at risk over equity", known, case.limits.value_at_risk_frac)
 
 
+def _factors(case: Case) -> str | None:
+    before, after = case.around.factor_shares, case.around.factor_shares_after
+    if before is None or after is None:
+        return "the factors' shares in the risk are not known, so they cannot be judged"
+    limits = {name: float(limit) for name, limit in case.limits.factor_share_frac.items()}
+    past = most_past(after, before, limits)
+    if past is None:
+        return None
+    name, share = past
+    if share != share:
+        return f"the share of {name} in the risk is not known, so it cannot be judged"
+    return f"the share of {name} in the risk would be {share:.4f}, past the limit of {limits[name]:g}"
+
+
 # cell 20 of notebooks/risk/checks.ipynb
 CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("switch", _switch),
@@ -251,6 +266,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("day_loss", _day_loss),
     ("week_loss", _week_loss),
     ("value_at_risk", _value_at_risk),
+    ("factors", _factors),
 )
 FOR_REDUCING: Final = frozenset({"switch"})  # all that is asked of an order that is proven to reduce
 

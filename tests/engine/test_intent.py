@@ -29,6 +29,7 @@ from tests.engine.making import (
     targets,
 )
 
+MOVES = np.random.default_rng(5).normal(0, 0.01, (300, 6))
 CALM = np.random.default_rng(5).normal(0.0, 0.002, (250, len(TRADED)))
 MIDS = {"GLD": 100, "SLV": 25, "GDX": 40}
 
@@ -36,7 +37,7 @@ MIDS = {"GLD": 100, "SLV": 25, "GDX": 40}
 def planned(state: State, volume: float | None = 1e7, **mids: object) -> Round:
     seen = quotes(**(mids or MIDS))
     state = changed(state, seen)
-    tape = Tape(average_volume=dict.fromkeys(seen.quotes, volume), returns=CALM)
+    tape = Tape(average_volume=dict.fromkeys(seen.quotes, volume), returns=CALM, factors=MOVES)
     return planned_round(state, seen.quotes, NOON, LIMITS, lambda _: tape)
 
 
@@ -123,7 +124,7 @@ def vars_of(state: State) -> dict[str, object]:
 def test_wide_spread_is_denied_with_its_check_and_may_pass() -> None:
     state = begun(targets(GLD=0.05))
     seen = {"GLD": quote(100, half_spread="1")}
-    tape = Tape(average_volume={"GLD": 1e7}, returns=CALM)
+    tape = Tape(average_volume={"GLD": 1e7}, returns=CALM, factors=MOVES)
     plan = planned_round(state, seen, NOON, LIMITS, lambda _: tape)
     assert (plan.orders, [d.check for d in plan.denied], plan.may_pass) == ((), ["spread"], True)
 
@@ -132,7 +133,7 @@ def test_wide_spread_is_denied_with_its_check_and_may_pass() -> None:
 def test_old_quote_prices_not_even_an_order_that_reduces(age_s: int, sold: list[int]) -> None:
     state = begun(*bought(3), targets(GLD=0.0))
     seen = {"GLD": quote(100, at=NOON - timedelta(seconds=age_s))}
-    tape = Tape(average_volume={"GLD": 1e7}, returns=CALM)
+    tape = Tape(average_volume={"GLD": 1e7}, returns=CALM, factors=MOVES)
     plan = planned_round(state, seen, NOON, LIMITS, lambda _: tape)
     assert [int(made.quantity) for made in plan.orders] == sold
     assert [refusal.check for refusal in plan.denied] == ([] if sold else ["quote"])

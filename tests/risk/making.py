@@ -10,6 +10,7 @@ from qgtm.core.events import QuoteSeen
 from qgtm.core.order import Order, Side
 from qgtm.risk.case import Circumstances
 from qgtm.risk.exposure import Book
+from qgtm.risk.factors import FACTORS
 from qgtm.risk.kill_switch import KillSwitch
 from qgtm.risk.limits import Limits, limits_from
 
@@ -103,6 +104,8 @@ CALM = Circumstances(
     day_loss_frac=D(0),
     week_loss_frac=D(0),
     value_at_risk_after_frac=0.01,
+    factor_shares=dict.fromkeys(FACTORS, 0.0),
+    factor_shares_after=dict.fromkeys(FACTORS, 0.0),
     switch=KillSwitch(),
 )
 

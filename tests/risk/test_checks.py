@@ -106,6 +106,10 @@ AT_THE_LIMIT: dict[str, tuple[Case, Case]] = {
         (order(), book(), around(value_at_risk_after_frac=0.03)),
         (order(), book(), around(value_at_risk_after_frac=0.0301)),
     ),
+    "factors": (
+        (order(), book(), around(factor_shares_after={**CALM.factor_shares, "curve": 0.15})),
+        (order(), book(), around(factor_shares_after={**CALM.factor_shares, "curve": 0.1501})),
+    ),
     "symbol": (
         (order("DUST"), book(), CALM),
         (order("SPY"), book(), CALM),
@@ -165,6 +169,10 @@ UNKNOWN: list[tuple[str, object]] = [
     ("value_at_risk_after_frac", None),
     ("value_at_risk_after_frac", float("nan")),
     ("value_at_risk_after_frac", float("inf")),
+    ("factor_shares", None),
+    ("factor_shares_after", None),
+    ("factor_shares_after", {}),
+    ("factor_shares_after", {"dollar": float("nan")}),
 ]
 
 
@@ -289,6 +297,7 @@ STORM = around(
     day_loss_frac=D(1),
     week_loss_frac=D(1),
     value_at_risk_after_frac=9.0,
+    factor_shares_after=dict.fromkeys(LIMITS.factor_share_frac, 9.0),
 )
 
 
@@ -323,3 +332,17 @@ def worst(held: int, orders: tuple[Order, ...]) -> Decimal:
     for each in orders:
         reached |= {start + each.side.sign * each.quantity for start in reached}
     return max(map(abs, reached))
+
+
+@pytest.mark.parametrize("factor", list(LIMITS.factor_share_frac))
+def test_order_is_denied_past_a_factors_share_unless_it_makes_it_no_larger(factor: str) -> None:
+    limit = float(LIMITS.factor_share_frac[factor])
+
+    def shares(share: float) -> dict[str, float]:
+        return dict.fromkeys(LIMITS.factor_share_frac, 0.0) | {factor: share}
+
+    assert denied_by(order(), factor_shares_after=shares(limit)) is None
+    past = shares(limit + 0.001)
+    assert denied_by(order(), factor_shares_after=past) == "factors"
+    assert denied_by(order(), factor_shares=shares(limit + 0.0005), factor_shares_after=past) == "factors"
+    assert denied_by(order(), factor_shares=past, factor_shares_after=past) is None  # a hedge that helps

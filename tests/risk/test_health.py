@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from qgtm.core.mode import Dot, Latch, Mode
+from qgtm.core.mode import Dot, Latch, Mode, Trigger
 from qgtm.risk.health import TABLE, Facts, Health, health
 from tests.risk.making import D
 
 CALM = Facts(
     mode=Mode.ACTIVE,
+    cause=None,
+    is_flat=True,
     latches=(),
     heartbeat_age_s=5.0,
     is_connected=True,
@@ -30,6 +32,8 @@ CALM = Facts(
     unknown_orders=0,
     is_clock_mismatch=False,
     equity_doubt=None,
+    watchdog="watching",
+    watchdog_age_s=1.0,
     notices=(),
     open_positions=3,
     notional_usd=D("98765.43"),
@@ -54,6 +58,8 @@ LESSER: dict[str, list[Any]] = {
     "unknown_orders": [0, 1],
     "is_clock_mismatch": [False, True],
     "equity_doubt": [None, "the account's equity is None"],
+    "watchdog": [None, "unarmed", "watching", "failed", "firing"],
+    "watchdog_age_s": [None, 90.0, 90.1],
     "notices": [(), ("A looser limit waits.",)],
 }
 ALL_LESSER_BAD = {
@@ -64,6 +70,7 @@ ALL_LESSER_BAD = {
     "unknown_orders": 1,
     "is_clock_mismatch": True,
     "equity_doubt": "the account's equity is None",
+    "watchdog": "failed",
     "notices": ("A looser limit waits.",),
 }
 
@@ -86,7 +93,9 @@ def troubles(facts: Facts) -> tuple[int, int, int]:
 
     fall = float("nan") if facts.drawdown_frac is None else float(facts.drawdown_frac)
     over_cap = facts.mode.value == "reducing" or (facts.mode.value == "active" and fall >= 0.08)
-    orange = sum([over_cap, len(facts.stale_feeds) in (2, 3), facts.disabled != ()])
+    is_heard = facts.watchdog_age_s is not None and facts.watchdog_age_s <= 90
+    unguarded = facts.watchdog is None or not is_heard or facts.watchdog == "failed"
+    orange = sum([over_cap, len(facts.stale_feeds) in (2, 3), facts.disabled != (), unguarded])
 
     near = facts.mode.value == "active" and 0.06 < fall < 0.08
     counts = [
@@ -95,6 +104,7 @@ def troubles(facts: Facts) -> tuple[int, int, int]:
         facts.is_clock_mismatch,
         facts.equity_doubt,
         facts.notices,
+        facts.watchdog == "unarmed" and is_heard,
     ]
     yellow = sum([near, math.isnan(fall), len(facts.stale_feeds) == 1, *map(bool, counts)])
     return red, orange, yellow
@@ -172,6 +182,28 @@ def test_red_always_says_what_is_open_whom_to_call_and_that_no_answer_needs_noth
         assert words in sentence
         assert "Call OpA" in sentence
         assert "need not do anything" in sentence
+
+
+@pytest.mark.parametrize("mode", [Mode.HALTED_HARD, Mode.HALTED_DEAD_MAN])
+def test_halt_that_nobody_has_confirmed_flat_does_not_say_that_nothing_is_open(mode: Mode) -> None:
+    closing = replace(CALM, mode=mode, open_positions=0, is_flat=False)
+    assert "No position is open" not in health(closing).sentence
+    assert "the broker has not confirmed" in health(closing).sentence
+    assert "No position is open" in health(replace(closing, is_flat=True)).sentence
+    left = health(replace(closing, is_flat=True, open_positions=2)).sentence
+    assert "Still open" in left
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (Trigger.OPERATOR, "One of you stopped the fund by hand"),
+        (Trigger.HARD_CAP, "now 2.0% below its peak"),
+        (None, "now 2.0% below its peak"),
+    ],
+)
+def test_halt_says_who_stopped_the_fund(cause: Trigger | None, said: str) -> None:
+    assert said in health(replace(CALM, mode=Mode.HALTED_HARD, cause=cause)).sentence
 
 
 def every_line() -> set[str]:
