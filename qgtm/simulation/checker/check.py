@@ -324,10 +324,10 @@ class Checker:
         self.asked("V15")
         self.known.edges.add(f"watchdog {act}")
         self.promises += promises_of(self, mark, "fires", act, reason)
-        if "no progress" in reason:
+        if act == "flatten":
             self.fired_at_beat = beat_s
-            if silence_s < SILENCE_S:
-                self.broken("V15", f"the watchdog closes everything after {silence_s:.0f} s without a beat")
+        if "no progress" in reason and silence_s < SILENCE_S:
+            self.broken("V15", f"the watchdog closes everything after {silence_s:.0f} s without a beat")
 
     def _watchdog_order(self, mark: Mark, order_id: str, symbol: str, side: str, qty: Decimal) -> None:
         self.asked("V8")

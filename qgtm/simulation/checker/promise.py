@@ -121,8 +121,10 @@ def _reducing(checker: "Checker", before: str) -> Iterator[Promise]:
     half = {symbol: abs(lot.qty) * HALF + 1 for symbol, lot in checker.exchange.desk.ledger.lots.items()}
 
     def above(now: "Checker") -> list[str]:
-        lots = now.exchange.desk.ledger.lots
-        return [symbol for symbol, most in half.items() if symbol in lots and abs(lots[symbol].qty) > most]
+        desk = now.exchange.desk
+        lots = {symbol: abs(lot.qty) for symbol, lot in desk.ledger.lots.items()}
+        over = [symbol for symbol, most in half.items() if lots.get(symbol, 0) > most]
+        return [symbol for symbol in over if desk.halt_at(symbol, desk.now) is None]
 
     yield Promise(
         "V6",
