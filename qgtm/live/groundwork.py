@@ -4,6 +4,7 @@ from qgtm import __version__
 from qgtm.adapters.files import made_writable
 from qgtm.adapters.inbox import Wish
 from qgtm.adapters.manifest import manifest_sha
+from qgtm.core.effects import Effect
 from qgtm.core.errors import BootRefused
 from qgtm.core.events import AlertRaised, Booted
 from qgtm.core.universe import SYMBOLS
@@ -79,10 +80,12 @@ def _restored(rig: Rig) -> State:
         history=rig.history,
         tape_share_frac=float(rig.config.feeds.ohlcv.tape_share_frac),
     )
-    rig.kernel = Kernel(
-        desk, rig.history, rig.journal, perform=lambda effect: rig.hands.start(effect), state=state
-    )
+    rig.kernel = Kernel(desk, rig.history, rig.journal, perform=_later, state=state)
     return state
+
+
+def _later(effect: Effect) -> None:
+    """Do nothing: there are no hands yet, and the loop, once it turns, asks for all of it again."""
 
 
 def _deployment(rig: Rig) -> None:

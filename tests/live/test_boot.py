@@ -17,7 +17,7 @@ from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.journal import JournalReader
 from qgtm.adapters.manifest import load_manifest, manifest_sha
 from qgtm.config import load_config
-from qgtm.core.commands import Deploy, Halt
+from qgtm.core.commands import Deploy, Flatten, Halt
 from qgtm.core.errors import BootRefused, ConfigError, FeedError, JournalError, JournalLocked
 from qgtm.core.events import (
     AlertRaised,
@@ -36,6 +36,7 @@ from qgtm.core.mode import Latch
 from qgtm.live import boot as booting
 from qgtm.live import groundwork
 from qgtm.live.rig import PACKAGE
+from qgtm.risk.kill_switch import may_grow, must_flatten
 from tests.live.rigging import NUMBER, TODAY, Stage, StagedRig, names, position
 from tests.simulation.folder import write_folder
 
@@ -334,6 +335,19 @@ def test_stream_that_does_not_listen_keeps_the_boot_waiting(stage: Stage, rig: S
 
     assert booting.boot(rig, say) is False
     assert any("orders go out only when both ways are open" in detail for detail in said)
+
+
+@pytest.mark.parametrize("halt", [Halt(reason="x", by="OpB"), Flatten(reason="x", by="OpA")])
+def test_halt_that_was_given_while_no_daemon_ran_is_obeyed_at_boot(
+    stage: Stage, rig: StagedRig, halt: Any
+) -> None:
+    stage.state.root.mkdir(exist_ok=True)
+    with Inbox(stage.state.inbox) as inbox:
+        inbox.put(halt, halt.by, datetime(2023, 2, 1, tzinfo=UTC))
+    assert stage.boot(rig)
+    switch = rig.kernel.state.switch
+    assert not may_grow(switch)
+    assert must_flatten(switch) is isinstance(halt, Flatten)
 
 
 def test_account_that_may_not_sell_short_is_known_to_the_desk(stage: Stage, rig: StagedRig) -> None:
