@@ -1,6 +1,7 @@
 """SQLite as this house uses it: current, write-ahead, synced at each commit, and errors as sentences."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -67,7 +68,8 @@ def open_reader(path: Path, application_id: int, vfs: str | None = None) -> apsw
     if not path.exists():
         raise JournalError(f"there is no {path.name} in {path.parent}; `make run` or `qgtm daemon` makes one")
     with explained_by_sqlite(path):
-        connection = apsw.Connection(f"file:{quote(str(path))}?mode=ro", flags=READ, vfs=vfs)
+        how = "immutable=1" if _is_frozen(path) else "mode=ro"
+        connection = apsw.Connection(f"file:{quote(str(path))}?{how}", flags=READ, vfs=vfs)
         connection.set_busy_timeout(BUSY_MS)
         connection.pragma("query_only", True)
         _refuse_stranger(connection, path, application_id)
@@ -75,6 +77,15 @@ def open_reader(path: Path, application_id: int, vfs: str | None = None) -> apsw
         connection.pragma("mmap_size", 0)
         connection.pragma("trusted_schema", False)
     return connection
+
+
+def _is_frozen(path: Path) -> bool:
+    """Return whether nobody can change a file that its last writer closed: SQLite needs no lock for it then.
+
+    It could not even make one, so on a disk that is mounted read-only nothing could be looked at.
+    """
+    is_closed = not path.with_name(f"{path.name}-wal").exists()
+    return is_closed and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def migrate(connection: apsw.Connection, path: Path, application_id: int, migrations: Sequence[str]) -> None:
@@ -152,6 +163,8 @@ TO_VERIFY: Final = (
 )
 # What is no journal needs no backup: each can be had anew.
 DAMAGED: Final[dict[str, str]] = {
+    "web.db": "Move it away and start again: everybody signs in anew, by passkey; codes are enrolled anew.",
+    "outbox.db": "Move it away and start again: it is made anew from the journal.",
     "bars.db": "Move it away and start again: the bars are fetched anew.",
     "inbox.db": "Move it away and start again; give the commands again that nobody took yet (`qgtm audit "
     "tail` shows those that were).",

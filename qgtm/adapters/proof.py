@@ -36,7 +36,9 @@ class Site:
 def site_of(origin: str | None, port: int) -> Site:
     """Return the site of a configuration's `web.origin`; without one it is this machine's own `localhost`."""
     if origin:
-        return Site(urlsplit(origin).hostname or "", (origin.rstrip("/"),))
+        parts = urlsplit(origin)  # as a browser says it: small letters, and no port that goes without saying
+        port_said = f":{parts.port}" if parts.port not in (None, 443) else ""
+        return Site(parts.hostname or "", (f"{parts.scheme}://{parts.hostname}{port_said}",))
     return Site("localhost", (f"http://localhost:{port}",))
 
 

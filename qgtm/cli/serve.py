@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Final
@@ -16,14 +17,15 @@ from qgtm.adapters.proof import site_of
 from qgtm.cli.options import ConfigPath, configured, say
 from qgtm.config import Config
 from qgtm.core.commands import Command
-from qgtm.core.errors import ConfigError
+from qgtm.core.errors import ConfigError, JournalError
+from qgtm.web.gate import LOOPBACK
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from qgtm.web.desk import Desk
     from qgtm.web.gate import App
-    from qgtm.web.operators import Office
+    from qgtm.web.office import Office
 
 LIVE: Final = "/live"
 STOP_S: Final = 1  # of the three seconds that a stop may take, for answers on their way
@@ -40,14 +42,14 @@ def command(live: Pictures = True, config: ConfigPath = None) -> None:
     say(f"OpB's page: http://{_shown(loaded.web.host)}:{loaded.web.port}/   API: /api/health and more")
     say(f"State folder: {state_dir.root}. {_word(has_live)}Ctrl-C stops.")
     say(f"What only an operator may do: {site_of(loaded.web.origin, loaded.web.port).origins[0]}/acts")
-    _run(application(loaded, state_dir, has_live=has_live), listener)
+    _run(application(loaded, state_dir, has_live=has_live), listener, is_behind=bool(loaded.web.origin))
 
 
 def application(config: Config, state_dir: StateDir, *, has_live: bool) -> "App":
     """Return everything that is served, behind its gate."""
     from qgtm.web.app import create_app, guarded
     from qgtm.web.desk import Desk
-    from qgtm.web.gate import LOOPBACK, door_of
+    from qgtm.web.gate import door_of
     from qgtm.web.lookout import Lookout
 
     desk, clock, web = Desk(Lookout(state_dir, config.limits)), SystemClock(), config.web
@@ -55,22 +57,40 @@ def application(config: Config, state_dir: StateDir, *, has_live: bool) -> "App"
     app = create_app(desk, config.limits, live=LIVE if has_live else None, office=office)
     if has_live:
         mount_live(app, desk)
-    names = [urlsplit(web.origin).netloc] if web.origin else []
+    names = [urlsplit(site_of(web.origin, web.port).origins[0]).netloc] if web.origin else []
     is_private = bool(web.origin) or web.host not in LOOPBACK
-    return guarded(app, door_of(web.host, web.port, names), clock, office, is_private=is_private)
+    door, is_https = door_of(web.host, web.port, names), bool(web.origin)
+    return guarded(app, door, clock, office, is_private=is_private, is_https=is_https)
 
 
-def _office(config: Config, state_dir: StateDir, desk: "Desk", clock: SystemClock) -> "Office":
-    """Return what answers the operators' plain pages: the only part that writes."""
-    from qgtm.web.operators import office_of
+def _office(config: Config, state_dir: StateDir, desk: "Desk", clock: SystemClock) -> "Office | None":
+    """Return what answers the operators' plain pages: the only part that writes.
 
-    inbox = Inbox(made_writable(state_dir).inbox)
+    Where nothing can be written OpB's page is shown all the same: to whoever is signed in while at least
+    that can be read, else (None) nobody can act here.
+    """
+    from qgtm.web.office import office_of
+
     site = site_of(config.web.origin, config.web.port)
 
     def put(command: Command) -> None:
-        inbox.put(command, str(getattr(command, "by", "page")), clock.now())
+        # Opened anew for each: a restored backup puts another inbox in the place of this one.
+        with Inbox(state_dir.inbox) as inbox:
+            inbox.put(command, str(getattr(command, "by", "page")), clock.now())
 
-    return office_of(desk, site, state_dir.web, state_dir.secrets, put, clock)
+    def office(*, is_read_only: bool) -> "Office":
+        files = (state_dir.web, state_dir.secrets)
+        return office_of(desk, site, *files, put, clock, is_read_only=is_read_only)
+
+    try:
+        made_writable(state_dir)
+        Inbox(state_dir.inbox).close()
+        return office(is_read_only=False)
+    except (ConfigError, JournalError) as problem:
+        say(f"NOBODY CAN ACT ON THE PAGE: {problem} Then start `qgtm serve` again. The page itself is shown.")
+    with suppress(JournalError):
+        return office(is_read_only=True)
+    return None
 
 
 def mount_live(app: "FastAPI", desk: "Desk") -> None:
@@ -94,7 +114,8 @@ def bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _run(app: "App", listener: socket.socket) -> None:
+def _run(app: "App", listener: socket.socket, *, is_behind: bool = False) -> None:
+    """Serve until told to stop; behind a proxy on this machine the client is whom the proxy names."""
     import uvicorn
 
     logging.getLogger("bokeh").setLevel(logging.ERROR)
@@ -105,7 +126,8 @@ def _run(app: "App", listener: socket.socket) -> None:
         server_header=False,
         ws="websockets-sansio",
         ws_max_size=2**18,
-        proxy_headers=False,
+        proxy_headers=is_behind,
+        forwarded_allow_ips=[each.strip("[]") for each in LOOPBACK],
     )
     with listener:
         uvicorn.Server(settings).run(sockets=[listener])

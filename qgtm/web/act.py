@@ -8,9 +8,9 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from secrets import choice, token_urlsafe
 from typing import Final
 
+from qgtm.adapters.chance import random_letters, random_text
 from qgtm.adapters.proof import NotProven, Proven, Prover
 from qgtm.core.commands import Approve, Command, Flatten, NoteAttempt, OpenRequest, Reject, RevokeOverride
 from qgtm.core.request import (
@@ -32,6 +32,7 @@ GOOD_FOR_S: Final = 600.0
 TRIES: Final = 5
 NOT_OPB: Final = "This is for OpB alone. It was written down."
 LEAST_REASON: Final = 3  # characters
+MOST_REASON: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,14 @@ class Acts:
             return self._refused(person, "open a request", request, None if request else "Nothing waits.")
         known = self._known(request)
         if known is None:
-            token = "".join(choice(LETTERS) for _ in range(TOKEN_LETTERS))
-            known = self._opened = _Opened(request, token, self.monotonic())
+            token = random_letters(LETTERS, TOKEN_LETTERS)
+            known = _Opened(request, token, self.monotonic())
             self.put(
                 OpenRequest(
                     request_id=request.request_id, token_hash=token_hash(token, request), by=person.value
                 )
             )
+            self._opened = known
         return grouped(known.token)
 
     def approve(
@@ -95,7 +97,7 @@ class Acts:
         request = persons.request
         if person is not Person.OPB:
             return self._refused(person, "approve", request)
-        if request is None or request.request_id != request_id:
+        if request is None or request.request_id != request_id or self.now() >= request.expires_at:
             return Refused("This request is over. Go back and read what waits now.")
         known = self._known(request)
         if known is None:
@@ -106,7 +108,7 @@ class Acts:
         request = known.request
         known.tries += 1
         if known.tries > TRIES:
-            return Refused("Five wrong tokens ended this request. OpA has to ask again.")
+            return Refused("Five tries that did not hold ended this request. OpA has to ask again.")
         if not hmac.compare_digest(token_hash(typed, request), token_hash(known.token, request)):
             left = TRIES - known.tries
             self.put(_attempt(request, "wrong token"))
@@ -115,7 +117,6 @@ class Acts:
         if isinstance(judged, NotProven):
             self.put(_attempt(request, f"no proof: {judged.reason}"))
             return Refused(f"The proof does not hold: {judged.reason}.")
-        self._opened = None  # a token is good for one approval
         self.put(
             Approve(
                 request_id=request.request_id,
@@ -124,6 +125,7 @@ class Acts:
                 by=Person.OPB.value,
             )
         )
+        self._opened = None  # a token is good for one approval
         return Done("Sent. The system checks it once more by itself; the answer comes here in a moment.")
 
     def reject(self, person: Person, persons: Persons, request_id: str) -> Done | Refused:
@@ -156,6 +158,8 @@ class Acts:
             return self._refused(person, "halt and close everything", None)
         if len(reason.strip()) < LEAST_REASON:
             return Refused("Say why in a word or two; it is written down.")
+        if len(reason) > MOST_REASON:
+            return Refused(f"Say why in {MOST_REASON} characters at most.")
         judged = self._judged(flatten_challenge(reason, nonce), persons, proof)
         if isinstance(judged, NotProven):
             self.put(NoteAttempt(what="halt", by=person.value, reason=f"no proof: {judged.reason}"))
@@ -168,7 +172,7 @@ class Acts:
     @staticmethod
     def nonce() -> str:
         """Return what makes one halt differ from another."""
-        return token_urlsafe(16)
+        return random_text(16)
 
     # -- within --------------------------------------------------------------------------
 
@@ -186,10 +190,22 @@ class Acts:
             return self.prover.judged(
                 signed, proof, key, persons.counts.get(key.credential_id, 0), self.now()
             )
+        return self._judged_code(signed, persons, proof, key)
+
+    def _judged_code(
+        self, signed: bytes, persons: Persons, proof: Proof, key: Credential
+    ) -> Proven | NotProven:
+        """Judge six digits, which can be guessed: five wrong ones in a quarter of an hour end it."""
+        who = f"codes of {key.person}"
+        if self.visitors.wait_s(who):
+            return NotProven("too many codes were wrong: use the passkey, or wait a quarter of an hour")
         last = max(self.visitors.last_step(key.credential_id), persons.counts.get(key.credential_id, 0))
         judged = self.prover.judged(signed, proof, key, last, self.now())
         if isinstance(judged, Proven):
             self.visitors.keep_step(key.credential_id, judged.count)
+            self.visitors.succeeded(who)
+        else:
+            self.visitors.failed(who)
         return judged
 
     def _refused(

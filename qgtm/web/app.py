@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from qgtm import __version__
+from qgtm.core.errors import JournalError
 from qgtm.ports import Clock
 from qgtm.risk.limits import Limits
 from qgtm.views.performance import performance
@@ -18,7 +19,8 @@ from qgtm.web.asset import FOREVER, Packed, asset, takes_gzip
 from qgtm.web.desk import Desk
 from qgtm.web.gate import App, Door, Gate, Meter
 from qgtm.web.lookout import Look
-from qgtm.web.operators import OPEN, WRITES, Office, add_operators
+from qgtm.web.office import Office
+from qgtm.web.operators import OPEN, WRITES, add_operators
 from qgtm.web.page import ageing, phone_page, policy, style
 
 REQUESTS_A_MINUTE: Final = 60
@@ -55,13 +57,26 @@ def create_app(desk: Desk, limits: Limits, live: str | None = None, office: Offi
 
 
 def guarded(
-    app: App, door: Door, clock: Clock, office: Office | None = None, *, is_private: bool = False
+    app: App,
+    door: Door,
+    clock: Clock,
+    office: Office | None = None,
+    *,
+    is_private: bool = False,
+    is_https: bool = False,
 ) -> App:
-    """Return the application behind its gate, with packed scripts; only operators read a private one."""
+    """Return the application behind its gate, with packed scripts; only operators read a private one.
+
+    Without an office nobody can be told from a stranger, so nobody reads a private one.
+    """
     meter = Meter(clock, REQUESTS_A_MINUTE)
     forms = WRITES if office else ()
-    knows = office.knows if office and is_private else None
-    return Gate(Packed(app), door, meter, forms=forms, lets_in=knows, open_to_all=OPEN)
+    knows = (office.knows if office else _nobody) if is_private else None
+    return Gate(Packed(app), door, meter, forms=forms, lets_in=knows, open_to_all=OPEN, is_https=is_https)
+
+
+async def _nobody(cookies: str) -> bool:
+    raise JournalError("the record of who is signed in cannot be used: see what `qgtm serve` said")
 
 
 def _add_page(app: FastAPI, desk: Desk, live: str | None) -> None:

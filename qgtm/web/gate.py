@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from qgtm.core.errors import QgtmError
 from qgtm.ports import Clock
 
 Scope = MutableMapping[str, Any]
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 WINDOW_S: Final = 60.0
 MOST_CLIENTS: Final = 1000  # remembered at once, so that a flood of addresses costs no memory
 POLICY_VIOLATION: Final = 1008
+UNAVAILABLE: Final = 503
+HTTPS: Final = "max-age=31536000"  # of this name alone: others under it are not ours to tell
 LARGEST_FORM: Final = 65_536  # bytes
 STRICT: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # BokehJS makes functions from text and sets styles: this page alone may, and it holds no secrets.
@@ -110,7 +113,8 @@ class Gate:
     """Wrap an application. `metered` are the paths' beginnings that the meter counts.
 
     GET and HEAD are answered everywhere, POST only under `forms`: from our own pages, and no more than a
-    form. With `lets_in` only those read whose cookies it knows, except under `open_to_all`.
+    form. With `lets_in` only those read whose cookies it knows, except under `open_to_all`; where it cannot
+    tell (QgtmError), nobody does. With `is_https` browsers are told to come by https alone.
     """
 
     app: App
@@ -121,6 +125,7 @@ class Gate:
     forms: tuple[str, ...] = ()
     lets_in: Callable[[str], Awaitable[bool]] | None = None
     open_to_all: tuple[str, ...] = ()
+    is_https: bool = False
     most_sockets: int = 40
     _numbers: Any = field(default_factory=lambda: count(1))
     _sockets: int = 0
@@ -142,7 +147,13 @@ class Gate:
         if refusal:
             await _answer(out, *refusal)
             return
-        if not await self._is_let_in(scope):
+        try:
+            is_let_in = await self._is_let_in(scope)
+        except QgtmError as problem:
+            log.error("nobody is let in: %s", problem)
+            await _answer(out, UNAVAILABLE, "who is signed in cannot be read now; the log says why")
+            return
+        if not is_let_in:
             await _go_and_sign_in(out)
             return
         number = 0
@@ -187,7 +198,15 @@ class Gate:
     def _headers(self, path: str) -> dict[str, str]:
         policy = next((said for start, said in self.policies.items() if path.startswith(start)), STRICT)
         framing = {} if "frame-ancestors 'self'" in policy else {"x-frame-options": "DENY"}
-        return {**ALWAYS, **framing, "content-security-policy": policy, "cache-control": "no-store"}
+        https = {"strict-transport-security": HTTPS} if self.is_https else {}
+        return {**ALWAYS, **framing, **https, "content-security-policy": policy, "cache-control": "no-store"}
+
+    async def _knows(self, scope: Scope) -> bool:
+        try:
+            return await self._is_let_in(scope)
+        except QgtmError as problem:
+            log.error("nobody is let in: %s", problem)
+            return False
 
     # -- websocket -----------------------------------------------------------------------
 
@@ -195,7 +214,7 @@ class Gate:
         """Let a websocket in from our own pages alone: one without an Origin is no page's."""
         origins = _values(scope, b"origin")
         is_ours = len(origins) == 1 and self.door.lets_origin(origins[0])
-        is_known = is_ours and self._lets_host(scope) and await self._is_let_in(scope)
+        is_known = is_ours and self._lets_host(scope) and await self._knows(scope)
         if not is_known or self._sockets >= self.most_sockets:
             await receive()  # the handshake, which has to be heard before it is answered
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "not from here"})
@@ -222,7 +241,8 @@ class _Dressed:
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.is_failed = self.keeps_errors and message["status"] >= 500
+            status = message["status"]  # one that says why it cannot be done now has no secrets
+            self.is_failed = self.keeps_errors and status >= 500 and status != UNAVAILABLE
             self.is_begun = not self.is_failed
             message["headers"] = _with(message.get("headers", ()), self.headers)
         if not self.is_failed:

@@ -1,97 +1,35 @@
 """The plain pages of the two operators: sign in, enroll, approve or reject, end an override, halt."""
 
-import asyncio
+import logging
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final, TypeVar
+from contextlib import suppress
+from typing import Final
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData
-from starlette.requests import cookie_parser
 
-from qgtm.adapters.proof import Prover, Site, asserted_key
-from qgtm.core.commands import Command
+from qgtm.adapters.proof import asserted_key
+from qgtm.core.errors import JournalError
 from qgtm.core.request import Person, Proof, ProofKind
-from qgtm.ports import Clock
-from qgtm.views.persons import Persons, persons
-from qgtm.web.act import Acts, Done, Refused
+from qgtm.web.act import Done, Refused
 from qgtm.web.act_page import acts_page, approve_page, done_page, halt_page
 from qgtm.web.asset import FOREVER
-from qgtm.web.challenge import Challenges
-from qgtm.web.desk import Desk
-from qgtm.web.enroll import Enrolling
 from qgtm.web.enroll_page import code_page, enrolled_page, invitation_page, no_invitation_page
-from qgtm.web.lookout import Look
+from qgtm.web.gate import LOOPBACK
+from qgtm.web.office import COOKIE, Office
 from qgtm.web.page import Html
-from qgtm.web.plain import POLICY, SCRIPT, STYLE
-from qgtm.web.signin import SignedIn, SignIn, TurnedAway
+from qgtm.web.plain import POLICY, SCRIPT, STYLE, no_address_page, not_written_page
+from qgtm.web.signin import SignedIn, TurnedAway
 from qgtm.web.signin_page import signin_page
-from qgtm.web.visitor import LONGEST, Visitor, Visitors
+from qgtm.web.visitor import LONGEST, Visitor
 
-COOKIE: Final = "__Host-qgtm"
 WRITES: Final = ("/sign-in/", "/sign-out", "/enroll/", "/acts/")
 OPEN: Final = ("/sign-in", "/enroll", "/assets/", "/api/health")  # to those who are not signed in
 FIELDS: Final = 12
-T = TypeVar("T")
+log = logging.getLogger(__name__)
 Form = dict[str, str]
-
-
-@dataclass
-class Office:
-    """All that the plain pages lean on; `clerk` is the one thread on which they are answered."""
-
-    desk: Desk
-    site: Site
-    visitors: Visitors
-    challenges: Challenges
-    sign_in: SignIn
-    acts: Acts
-    enrolling: Enrolling
-    clerk: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "clerk"))
-
-    async def do(self, deed: Callable[[], T]) -> T:
-        """Return what `deed` comes to, done after all that was asked before."""
-        return await asyncio.get_running_loop().run_in_executor(self.clerk, deed)
-
-    async def now_persons(self) -> tuple[Look, Persons]:
-        """Return a fresh look, and how both operators stand in it."""
-        look = await self.desk.ask(lambda look: look)
-        return look, persons(look.chronicle.state, look.chronicle.ended)
-
-    async def knows(self, cookies: str) -> bool:
-        """Return whether somebody is signed in with these cookies, as their header says them."""
-        jar = cookie_parser(cookies)
-        return bool(await self.do(lambda: self.visitors.visitor(jar.get(COOKIE, ""))))
-
-    async def visitor(self, request: Request) -> Visitor | None:
-        """Return who asks, None for nobody who is signed in."""
-        session = request.cookies.get(COOKIE, "")
-        return await self.do(lambda: self.visitors.visitor(session)) if session else None
-
-    def close(self) -> None:
-        """Take no more questions."""
-        self.clerk.shutdown(wait=True, cancel_futures=True)
-        self.visitors.close()
-
-
-def office_of(
-    desk: Desk, site: Site, web_file: Path, secrets: Path, put: Callable[[Command], None], clock: Clock
-) -> Office:
-    """Return the office of one server. Raises JournalError when its file cannot be used."""
-    visitors, challenges = Visitors(web_file, clock.now), Challenges(clock.monotonic)
-    prover = Prover(site, secrets)
-    return Office(
-        desk,
-        site,
-        visitors,
-        challenges,
-        SignIn(visitors, prover, challenges, put, clock.now),
-        Acts(visitors, prover, put, clock.now, clock.monotonic),
-        Enrolling(site, visitors, challenges, put, clock.now, secrets),
-    )
 
 
 Page = Callable[[Request, Visitor], Awaitable[Response]]
@@ -100,6 +38,7 @@ Deed = Callable[[Request, Visitor, Form], Awaitable[Response]]
 
 def add_operators(app: FastAPI, office: Office) -> None:
     """Put the plain pages into the application."""
+    app.add_exception_handler(JournalError, _not_written)
     _add_assets(app)
     _add_signing(app, office)
     _add_enrolling(app, office)
@@ -127,6 +66,26 @@ def _to(address: str) -> RedirectResponse:
     return RedirectResponse(address, 303, headers=HEADERS)
 
 
+async def _not_written(request: Request, problem: Exception) -> Response:
+    log.error("%s: %s", request.url.path, problem)
+    return _html(not_written_page(), 503)
+
+
+def _elsewhere(office: Office, request: Request) -> Response | None:
+    """Return the way to the one address under which a passkey and its cookie work; None when it is this one.
+
+    A phone that called this machine by its number cannot go there, and is told what is missing.
+    """
+    home = urlsplit(office.site.origins[0])
+    host = request.headers.get("host", "").lower()
+    if host == home.netloc:
+        return None
+    if home.scheme == "https" or host.rpartition(":")[0] in LOOPBACK:
+        query = f"?{request.url.query}" if request.url.query else ""
+        return _to(f"{office.site.origins[0]}{request.url.path}{query}")
+    return _html(no_address_page(), 403)
+
+
 async def _form(request: Request) -> Form:
     async with request.form(max_files=0, max_fields=FIELDS) as form:
         return _texts(form)
@@ -150,6 +109,8 @@ def _proof(form: Form) -> Proof:
 def _add_signing(app: FastAPI, office: Office) -> None:
     @app.get("/sign-in", include_in_schema=False)
     async def door(request: Request) -> Response:
+        if elsewhere := _elsewhere(office, request):
+            return elsewhere
         _, stands = await office.now_persons()
         return _html(await office.do(lambda: signin_page(office.site, stands, office.challenges)))
 
@@ -161,12 +122,7 @@ def _add_signing(app: FastAPI, office: Office) -> None:
         old = request.cookies.get(COOKIE)
         if old:  # a session ends where the next one begins
             await office.do(lambda: _end(office, old))
-        answer = _to("/acts")
-        answer.set_cookie(
-            COOKIE, found.session, max_age=int(LONGEST.total_seconds()), path="/", secure=True,
-            httponly=True, samesite="strict",
-        )  # fmt: skip
-        return answer
+        return _with_session(_to("/acts"), found.session)
 
     @app.post("/sign-in/passkey", include_in_schema=False)
     async def by_passkey(request: Request) -> Response:
@@ -196,6 +152,14 @@ def _add_signing(app: FastAPI, office: Office) -> None:
     _add_deed(app, office, "/sign-out", out)
 
 
+def _with_session(answer: Response, session: str) -> Response:
+    answer.set_cookie(
+        COOKIE, session, max_age=int(LONGEST.total_seconds()), path="/", secure=True, httponly=True,
+        samesite="strict",
+    )  # fmt: skip
+    return answer
+
+
 def _end(office: Office, session: str) -> None:
     visitor = office.visitors.visitor(session)
     if visitor:
@@ -212,6 +176,8 @@ def _who(request: Request) -> tuple[str, str]:
 
 def _add_page(app: FastAPI, office: Office, path: str, page: Page) -> None:
     async def answer(request: Request) -> Response:
+        if elsewhere := _elsewhere(office, request):
+            return elsewhere
         visitor = await office.visitor(request)
         return await page(request, visitor) if visitor else _to("/sign-in")
 
@@ -225,7 +191,7 @@ def _add_deed(app: FastAPI, office: Office, path: str, deed: Deed) -> None:
         visitor, form = await office.visitor(request), await _form(request)
         if visitor is None:
             return _to("/sign-in")
-        if form.get("form_key") != visitor.form_key:
+        if not visitor.owns(form.get("form_key", "")):
             return _html(
                 done_page(visitor, Refused("This form is from another session. Open the page anew.")), 403
             )
@@ -255,7 +221,7 @@ def _add_acts(app: FastAPI, office: Office) -> None:
         _, stands = await office.now_persons()
         told = (form.get("request", ""), form.get("token", ""), _proof(form))
         found = await office.do(lambda: office.acts.approve(visitor.person, stands, *told))
-        return _done(visitor, found)
+        return await _proven(office, visitor, found)
 
     async def rejected(request: Request, visitor: Visitor, form: Form) -> Response:
         _, stands = await office.now_persons()
@@ -270,7 +236,8 @@ def _add_acts(app: FastAPI, office: Office) -> None:
     async def flattened(request: Request, visitor: Visitor, form: Form) -> Response:
         _, stands = await office.now_persons()
         told = (form.get("reason", ""), form.get("nonce", ""), _proof(form))
-        return _done(visitor, await office.do(lambda: office.acts.flatten(visitor.person, stands, *told)))
+        found = await office.do(lambda: office.acts.flatten(visitor.person, stands, *told))
+        return await _proven(office, visitor, found)
 
     _add_page(app, office, "/acts", acts)
     _add_page(app, office, "/acts/halt", halt)
@@ -284,6 +251,16 @@ def _add_acts(app: FastAPI, office: Office) -> None:
         _add_deed(app, office, path, deed)
 
 
+async def _proven(office: Office, visitor: Visitor, found: Done | Refused) -> Response:
+    """Answer an act that took a proof: whoever gave it goes on under a new session's id."""
+    answer = _done(visitor, found)
+    if isinstance(found, Refused):
+        return answer
+    with suppress(JournalError):  # what was sent stays sent
+        return _with_session(answer, await office.do(lambda: office.visitors.renewed(visitor)))
+    return answer
+
+
 def _done(visitor: Visitor, found: Done | Refused) -> Response:
     return _html(done_page(visitor, found), 200 if isinstance(found, Done) else 403)
 
@@ -295,7 +272,9 @@ def _add_enrolling(app: FastAPI, office: Office) -> None:
     """Add what an invitation opens; its code stands in the address and is used up by the first key."""
 
     @app.get("/enroll", include_in_schema=False)
-    async def invitation(code: str = "") -> Response:
+    async def invitation(request: Request, code: str = "") -> Response:
+        if elsewhere := _elsewhere(office, request):
+            return elsewhere
         _, stands = await office.now_persons()
         person = await office.do(lambda: office.visitors.invited(code))
         if person is None:
@@ -306,9 +285,9 @@ def _add_enrolling(app: FastAPI, office: Office) -> None:
 
     @app.post("/enroll/passkey", include_in_schema=False)
     async def passkey(request: Request) -> Response:
-        form = await _form(request)
+        form, (_, stands) = await _form(request), await office.now_persons()
         told = (form.get("code", ""), form.get("challenge", ""), form.get("proof", ""))
-        return enrolled(await office.do(lambda: office.enrolling.passkey(*told)))
+        return enrolled(await office.do(lambda: office.enrolling.passkey(stands, *told)))
 
     @app.post("/enroll/password", include_in_schema=False)
     async def password(request: Request) -> Response:
@@ -319,9 +298,9 @@ def _add_enrolling(app: FastAPI, office: Office) -> None:
 
     @app.post("/enroll/code", include_in_schema=False)
     async def code_typed(request: Request) -> Response:
-        form = await _form(request)
+        form, (_, stands) = await _form(request), await office.now_persons()
         told = (form.get("code", ""), form.get("proof", ""))
-        return enrolled(await office.do(lambda: office.enrolling.code(*told)))
+        return enrolled(await office.do(lambda: office.enrolling.code(stands, *told)))
 
     def enrolled(found: Person | Refused) -> Response:
         return _html(enrolled_page(found), 403 if isinstance(found, Refused) else 200)

@@ -32,6 +32,24 @@ def plain_page(title: str, body: Html, *, who: Html = NOTHING, refresh_s: int | 
     return filled(page_text("plain.html"), {**parts, "css": STYLE.path, "script": SCRIPT.path})
 
 
+def not_written_page() -> Html:
+    """Return what stands in the place of an answer while the system cannot read or write its own files."""
+    told = (
+        "Nothing was done: the system cannot use its own files just now, and its log says why. Call OpA, who "
+        "can also halt without this page: `qgtm killswitch --halt --reason ...`."
+    )
+    return plain_page("Not possible now", card(say(told, "bad"), link("Back", "/", "quiet")))
+
+
+def no_address_page() -> Html:
+    """Return why nobody can act under the address that was called."""
+    told = (
+        "Signing in needs https and a name: a passkey is bound to a name, and a browser keeps its cookie for "
+        "https alone. OpA sets `web.origin` in the configuration to such an address of this server."
+    )
+    return plain_page("Not at this address", card(say(told, "bad"), link("Back", "/", "quiet")))
+
+
 def card(*parts: Html, kind: str = "") -> Html:
     """Return parts under one another in a frame."""
     return Html(f'<section class="card {kind}">{"".join(parts)}</section>')

@@ -4,18 +4,21 @@ Every secret is kept as a hash. Moments are of the wall clock, since they outliv
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
+from hmac import compare_digest
 from pathlib import Path
-from secrets import token_urlsafe
 from typing import Any, Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from qgtm.adapters.database import explained_by_sqlite, open_writer, writing
+from qgtm.adapters.chance import random_text
+from qgtm.adapters.database import explained_by_sqlite, open_reader, open_writer, writing
+from qgtm.core.errors import JournalError
 from qgtm.core.instant import instant_from_text, text_from_instant
 from qgtm.core.request import Person
 
@@ -40,6 +43,14 @@ MIGRATIONS: Final = (
     CREATE TABLE failure (who TEXT NOT NULL, at TEXT NOT NULL) STRICT;
     CREATE INDEX failure_by_who ON failure (who, at);
     """,
+    # A password belongs to the codes that it was set with, and a session to the key that opened it: each
+    # counts for as long as that key does.
+    """
+    DROP TABLE password;
+    CREATE TABLE password (credential_id TEXT PRIMARY KEY, hash TEXT NOT NULL) STRICT;
+    DELETE FROM session;
+    ALTER TABLE session ADD COLUMN credential_id TEXT NOT NULL DEFAULT '';
+    """,
 )
 IDLE: Final = timedelta(hours=12)
 LONGEST: Final = timedelta(days=7)
@@ -53,7 +64,10 @@ MOST_PASSWORD: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """Somebody who is signed in; `form_key` has to come back with every form (against foreign pages)."""
+    """Somebody who is signed in; `form_key` has to come back with every form (against foreign pages).
+
+    `credential_id` names the key that opened the session, which ends with it.
+    """
 
     session: str  # its hash: what is listed and ended by
     person: Person
@@ -61,16 +75,30 @@ class Visitor:
     made_at: datetime
     seen_at: datetime
     agent: str
+    credential_id: str
+
+    def owns(self, form_key: str) -> bool:
+        """Return whether a form with this key is one of this session's own."""
+        told = form_key.encode("utf-8", "surrogatepass")
+        return compare_digest(self.form_key.encode("ascii"), told)
 
 
 class Visitors:
-    """Open or make the file; call it from one thread. Raises JournalError with the next step."""
+    """Open or make the file; call it from one thread. Raises JournalError with the next step.
 
-    def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
+    With `is_read_only` those who are signed in stay known, and nothing else can be done.
+    """
+
+    def __init__(self, path: Path, now: Callable[[], datetime], *, is_read_only: bool = False) -> None:
         self._path = path
         self._now = now
-        self._connection = open_writer(path, APPLICATION_ID, MIGRATIONS)
-        path.chmod(0o600)
+        self._connection = (
+            open_reader(path, APPLICATION_ID)
+            if is_read_only
+            else open_writer(path, APPLICATION_ID, MIGRATIONS)
+        )
+        if not is_read_only:
+            path.chmod(0o600)
         self._hasher = PasswordHasher()
 
     def close(self) -> None:
@@ -79,11 +107,18 @@ class Visitors:
 
     # -- sessions ------------------------------------------------------------------------
 
-    def begin(self, person: Person, agent: str) -> str:
-        """Sign a person in and return the session's id, which only the browser keeps."""
-        session, now = token_urlsafe(32), text_from_instant(self._now())
-        row = (_hashed(session), person.value, token_urlsafe(32), now, now, agent[:200])
-        self._write("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?)", row)
+    def begin(self, person: Person, credential_id: str, agent: str) -> str:
+        """Sign a person in by a key and return the session's id, which only the browser keeps."""
+        session, now = random_text(32), text_from_instant(self._now())
+        row = (_hashed(session), person.value, random_text(32), now, now, agent[:200], credential_id)
+        self._write("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        return session
+
+    def renewed(self, visitor: Visitor) -> str:
+        """Return a new id for a session whose person has just proven to be there; the old id ends."""
+        session = random_text(32)
+        news = (_hashed(session), random_text(32), visitor.session)
+        self._write("UPDATE session SET id_hash = ?, form_key = ? WHERE id_hash = ?", news)
         return session
 
     def visitor(self, session: str) -> Visitor | None:
@@ -95,7 +130,8 @@ class Visitors:
             return None
         if now - visitor.seen_at >= NOTED:
             seen = (text_from_instant(now), visitor.session)
-            self._write("UPDATE session SET seen_at = ? WHERE id_hash = ?", seen)
+            with suppress(JournalError):  # a full disk signs nobody out; the session only looks older
+                self._write("UPDATE session SET seen_at = ? WHERE id_hash = ?", seen)
         return visitor
 
     def sessions(self, person: Person) -> tuple[Visitor, ...]:
@@ -121,14 +157,14 @@ class Visitors:
             return f"A password has at least {LEAST_PASSWORD} characters: four words will do."
         return f"A password has at most {MOST_PASSWORD} characters." if len(password) > MOST_PASSWORD else ""
 
-    def set_password(self, person: Person, password: str) -> None:
-        """Keep a password's Argon2id hash."""
-        row = (person.value, self._hasher.hash(password))
+    def set_password(self, credential_id: str, password: str) -> None:
+        """Keep the Argon2id hash of the password that goes with a key's codes."""
+        row = (credential_id, self._hasher.hash(password))
         self._write("INSERT OR REPLACE INTO password VALUES (?, ?)", row)
 
-    def is_password(self, person: Person, password: str) -> bool:
-        """Return whether this is the person's password; it takes the same time for one who has none."""
-        found = self._rows("SELECT hash FROM password WHERE person = ?", (person.value,))
+    def is_password(self, credential_id: str, password: str) -> bool:
+        """Return whether this password goes with a key's codes; it takes as long for a key that has none."""
+        found = self._rows("SELECT hash FROM password WHERE credential_id = ?", (credential_id,))
         try:
             self._hasher.verify(found[0][0] if found else _nobodys(), password[:MOST_PASSWORD])
         except (Argon2Error, InvalidHashError):
@@ -150,7 +186,7 @@ class Visitors:
 
     def invite(self, person: Person) -> str:
         """Return a code with which a person may enroll a key, once and within half an hour."""
-        code = token_urlsafe(24)
+        code = random_text(24)
         until = text_from_instant(self._now() + INVITED)
         self._write("INSERT INTO invitation VALUES (?, ?, ?)", (_hashed(code), person.value, until))
         return code
@@ -178,10 +214,17 @@ class Visitors:
         """
         return max((self._wait_s(each) for each in who), default=0.0)
 
-    def _wait_s(self, who: str) -> float:
+    def failures(self, who: str) -> int:
+        """Return how many tries of `who` failed in the last quarter of an hour."""
+        return len(self._failures(who))
+
+    def _failures(self, who: str) -> list[datetime]:
         since = text_from_instant(self._now() - TRIED_IN)
         sql = "SELECT at FROM failure WHERE who = ? AND at > ? ORDER BY at"
-        found = [instant_from_text(at) for (at,) in self._rows(sql, (who, since))]
+        return [instant_from_text(at) for (at,) in self._rows(sql, (who, since))]
+
+    def _wait_s(self, who: str) -> float:
+        found = self._failures(who)
         if not found:
             return 0.0
         free_at = found[-1] + timedelta(seconds=2 ** (len(found) - 1))
@@ -214,7 +257,9 @@ class Visitors:
             self._connection.execute(sql, values)
 
 
-def _visitor(session: str, person: str, form_key: str, made_at: str, seen_at: str, agent: str) -> Visitor:
+def _visitor(
+    session: str, person: str, form_key: str, made_at: str, seen_at: str, agent: str, credential_id: str
+) -> Visitor:
     return Visitor(
         session=session,
         person=Person(person),
@@ -222,6 +267,7 @@ def _visitor(session: str, person: str, form_key: str, made_at: str, seen_at: st
         made_at=instant_from_text(made_at),
         seen_at=instant_from_text(seen_at),
         agent=agent,
+        credential_id=credential_id,
     )
 
 
@@ -233,7 +279,7 @@ def _is_alive(visitor: Visitor, now: datetime) -> bool:
 @cache
 def _nobodys() -> str:
     """Return a hash that no password has, so that an unknown name takes as long to judge."""
-    return PasswordHasher().hash(token_urlsafe(32))
+    return PasswordHasher().hash(random_text(32))
 
 
 def _hashed(secret: str) -> str:

@@ -19,7 +19,7 @@ from qgtm.views.chronicle import Chronicle
 from qgtm.web.app import create_app, guarded
 from qgtm.web.desk import Desk
 from qgtm.web.gate import App, door_of
-from qgtm.web.operators import COOKIE, Office, office_of
+from qgtm.web.office import COOKIE, Office, office_of
 from tests.views.told import LIMITS
 from tests.web.seen import Pretended, look_at
 
@@ -78,7 +78,7 @@ class House:
         """Let a person have a password and one-time codes too, and return the key's id."""
         credential = totp_for(person, SECRET, self.folder / "secrets")
         self.happens(OperatorEnrolled(credential=credential, by=person.value))
-        self.office.visitors.set_password(person, PASSWORD)
+        self.office.visitors.set_password(credential.credential_id, PASSWORD)
         return credential.credential_id
 
     def close(self) -> None:

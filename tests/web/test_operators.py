@@ -20,7 +20,7 @@ from qgtm.core.commands import (
     RevokeOverride,
 )
 from qgtm.core.request import Person, ProofKind, challenge, flatten_challenge, token_hash
-from qgtm.web.operators import COOKIE
+from qgtm.web.office import COOKIE
 from tests.web.office import (
     AT,
     HOME,
@@ -286,7 +286,11 @@ class Opened:
 
     def post(self, path: str, **form: str) -> Any:
         said = {"form_key": self.key, "request": "request-1", **form}
-        return run(self.house.ask(path, said, self.session))
+        reply = run(self.house.ask(path, said, self.session))
+        if "set-cookie" in reply.headers:  # a browser goes on under the new session
+            self.session = session_of(reply)
+            self.key = run(self.house.form_key(self.session))
+        return reply
 
     def approve(self, token: str = "", signed: bytes | None = None, person: Person = OPB) -> Any:
         proof = phone(person).proof(challenge(REQUEST) if signed is None else signed)
@@ -380,7 +384,9 @@ def test_of_a_hundred_approvals_at_once_exactly_one_is_sent(house: House) -> Non
         asked = [house.ask("/acts/approve", form, opened.session) for _ in range(100)]
         return [reply.status_code for reply in await asyncio.gather(*asked)]
 
-    assert sorted(run(all_at_once())) == [200] + [403] * 99
+    first, *others = sorted(run(all_at_once()))
+    assert first == 200
+    assert set(others) <= {303, 403}  # refused, or under a session that the first one ended
     assert len(house.noted(Approve)) == 1
 
 
@@ -437,7 +443,7 @@ def test_invitation_enrolls_one_passkey_once(house: House) -> None:
     assert run(house.ask("/enroll/passkey", form)).status_code == 200
     assert run(house.ask("/enroll/passkey", form)).status_code == 403
     (sent,) = house.noted(Enroll)
-    assert (sent.by, sent.credential.person) == ("OpB", OPB)
+    assert (sent.by, sent.credential.person) == ("OpA", OPB)  # one key more: OpA asks, OpB approves
     assert sent.credential.credential_id == made.credential(OPB).credential_id
     assert run(house.ask(f"/enroll?code={code}")).status_code == 403
 
@@ -454,7 +460,7 @@ def test_invitation_enrolls_password_and_codes_after_the_first_code(house: House
     (sent,) = house.noted(Enroll)
     assert sent.credential.kind is ProofKind.TOTP
     assert secret not in repr(house.inbox)
-    assert house.office.visitors.is_password(OPB, PASSWORD)
+    assert house.office.visitors.is_password(sent.credential.credential_id, PASSWORD)
 
 
 @pytest.mark.parametrize("code", ["", "made-up", "over"])
