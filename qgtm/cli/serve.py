@@ -14,6 +14,7 @@ from qgtm.adapters.clock import SystemClock
 from qgtm.adapters.files import StateDir, made_writable
 from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.proof import site_of
+from qgtm.cli.looking import lookout_of
 from qgtm.cli.options import ConfigPath, configured, say
 from qgtm.config import Config
 from qgtm.core.commands import Command
@@ -50,9 +51,8 @@ def application(config: Config, state_dir: StateDir, *, has_live: bool) -> "App"
     from qgtm.web.app import create_app, guarded
     from qgtm.web.desk import Desk
     from qgtm.web.gate import door_of
-    from qgtm.web.lookout import Lookout
 
-    desk, clock, web = Desk(Lookout(state_dir, config.limits)), SystemClock(), config.web
+    desk, clock, web = Desk(lookout_of(config, state_dir)), SystemClock(), config.web
     office = _office(config, state_dir, desk, clock)
     app = create_app(desk, config.limits, live=LIVE if has_live else None, office=office)
     if has_live:

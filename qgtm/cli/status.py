@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qgtm.cli.looking import lookout_of
 from qgtm.cli.options import AsJson, ConfigPath, configured, say_json
 from qgtm.core.instant import NEW_YORK
 from qgtm.core.mode import Dot
+from qgtm.views.matter import Kind, Matter, watchdog_said
 from qgtm.views.summary import Daemon, Line, Summary, status_fields
 from qgtm.views.words import bound, change, dollars, percent, span
-from qgtm.web.lookout import Look, Lookout
+from qgtm.web.lookout import Look
 
 if TYPE_CHECKING:
     from rich.panel import Panel
@@ -18,12 +20,20 @@ COLOUR = {Dot.GREEN: "green", Dot.YELLOW: "yellow", Dot.ORANGE: "dark_orange", D
 Short = Annotated[bool, typer.Option("--summary", help="The box alone, without what colours the dot.")]
 WITH_SOURCES = 76  # columns; a narrower terminal shows the values alone
 Row = tuple[str, str, str]
+LABEL = {
+    Kind.ASK: "Waits",
+    Kind.OVERRIDE: "Override",
+    Kind.HALT: "Halted",
+    Kind.RAMP: "Ramp",
+    Kind.WATCHDOG: "Dead man",
+}
+SOURCE = {kind: "its own file" if kind is Kind.WATCHDOG else "journal" for kind in Kind}
 
 
 def command(short: Short = False, config: ConfigPath = None, as_json: AsJson = False) -> None:
     """Say how the fund is doing; what is not known is called unknown. Works with the daemon stopped."""
     loaded, state_dir = configured(config)
-    lookout = Lookout(state_dir, loaded.limits)
+    lookout = lookout_of(loaded, state_dir)
     look = lookout.look()
     lookout.close()
     if as_json:
@@ -38,7 +48,7 @@ def _print(look: Look, *, is_short: bool) -> None:
 
     told, console = look.summary, Console(highlight=False)
     console.print(_box(look, console.width))
-    more = () if is_short else told.lines[1:]
+    more = told.notes if is_short else (*told.lines[1:], *told.notes)
     for line in (*more, *(each for each in (told.problem, told.next_step) if each)):
         console.print(f"• {escape(line)}")
 
@@ -78,7 +88,13 @@ def rows(told: Summary) -> tuple[Row, ...]:
         ("Signals", _signals(told), "targets"),
         ("Risk", _risk(told), "kill switch"),
         ("Market", _market(told), "venue time"),
+        ("Watchdog", watchdog_said(told.watchdog), "its own file"),
+        *((LABEL[each.kind], _matter(each), SOURCE[each.kind]) for each in told.matters),
     )
+
+
+def _matter(each: Matter) -> str:
+    return " ".join((f"{each.title}.", *each.lines))
 
 
 def _daemon(told: Summary) -> str:

@@ -3,21 +3,29 @@
 Each channel has a thread of its own, so that one which hangs delays only itself.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Final, Protocol
 
+from qgtm.adapters.clock import SystemClock
 from qgtm.adapters.journal import JournalReader
-from qgtm.core.errors import QgtmError
-from qgtm.core.instant import NEW_YORK
+from qgtm.core.errors import JournalCorrupt, QgtmError
+from qgtm.core.instant import NEW_YORK, instant_from_text
 from qgtm.core.request import Person
-from qgtm.reporting.outbox import Message, Outbox
+from qgtm.reporting.outbox import NOBODY, YOUNG, Message, Outbox
 
 LOOK_S: Final = 0.5
-PATIENCE_S: Final = 20.0  # a channel that takes longer is not waited for; what it says later is lost
+PATIENCE_S: Final = 8.0  # a channel that takes longer is not waited for; what it says later is noted
+TICK_S: Final = 0.25
+MOST_FLYING: Final = 40  # messages side by side
+LONGEST_CAUSE: Final = 120
+LONGEST_TEXT: Final = 8000  # characters
+SILENT: Final = "it does not answer"
 SUBJECT: Final = {"red": "RED", "orange": "Orange", "yellow": "Yellow"}
 NO_CHANNEL: Final = "no channel is set for {person}: set QGTM_ALERTS_{name}, or a mail server and address"
 
@@ -41,8 +49,62 @@ class Way(Protocol):
 
 
 @dataclass
+class _Postman:
+    """A channel's own thread: it takes one message after the other, and hangs alone."""
+
+    way: Way
+    monotonic: Callable[[], float]
+    _bag: SimpleQueue[tuple[Future[str | None], str, str]] = field(default_factory=SimpleQueue)
+    _began_s: float | None = None
+    _is_walking: bool = False
+
+    def take(self, title: str, text: str) -> Future[str | None]:
+        """Hand a message over and return what will be said of it."""
+        if not self._is_walking:
+            self._is_walking = True  # a daemon: one that hangs keeps no process from ending
+            Thread(target=self._walk, name=f"channel-{self.way.name}", daemon=True).start()
+        said: Future[str | None] = Future()
+        self._bag.put((said, title, text))
+        return said
+
+    def hangs(self, patience_s: float) -> bool:
+        """Return whether the message at hand has taken too long: no other is given to it meanwhile."""
+        began_s = self._began_s
+        return began_s is not None and self.monotonic() - began_s >= patience_s
+
+    def _walk(self) -> None:
+        while True:
+            said, title, text = self._bag.get()
+            self._began_s = self.monotonic()
+            try:
+                said.set_result(self.way.send(title, text))
+            except Exception as problem:  # noqa: BLE001 - a channel may fail in any way, and is asked again
+                said.set_result(f"it failed with {type(problem).__name__}")
+            self._began_s = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A message on its way by several channels."""
+
+    message: Message
+    sent: Mapping[str, Future[str | None]]
+    since_s: float
+
+    def open(self) -> list[Future[str | None]]:
+        return [each for each in self.sent.values() if not each.done()]
+
+    def said(self) -> list[tuple[str, str]]:
+        return [(name, each.result() or "") for name, each in self.sent.items() if each.done()]
+
+
+@dataclass
 class Courier:
-    """Read the journal on, and deliver what is due. `now` is the wall clock; raises nothing while it runs."""
+    """Read the journal on, and deliver what is due, all of it side by side.
+
+    `now` is the wall clock and `monotonic` process time in seconds; raises nothing while it runs. A message
+    is done with the first channel that takes it; what the others say is written down when they do.
+    """
 
     journal: Path
     outbox: Outbox
@@ -50,21 +112,33 @@ class Courier:
     now: Callable[[], datetime]
     say: Callable[[str], None]
     patience_s: float = PATIENCE_S
-    _workers: dict[str, ThreadPoolExecutor] = field(default_factory=dict)
-    _flying: dict[str, Future[str | None]] = field(default_factory=dict)
+    monotonic: Callable[[], float] = field(default_factory=lambda: SystemClock().monotonic)
+    _postmen: dict[str, _Postman] = field(default_factory=dict)
+    _flights: list[_Flight] = field(default_factory=list)
+    _late: list[tuple[Message, str, Future[str | None]]] = field(default_factory=list)
     _said: str = ""
 
     def look(self) -> None:
         """Take in what is new and deliver what is due; a problem is said once and tried again."""
         try:
-            self._read_on()
-            for message in self.outbox.due(self.now()):
-                self._deliver(message)
+            self._carry()
             self._said = ""
         except (QgtmError, OSError) as problem:
-            if str(problem) != self._said:
+            self._flights.clear()  # what was taken and not written down goes out again
+            if isinstance(problem, JournalCorrupt) and self.outbox.is_renewed():
+                self.say(f"the outbox was damaged ({problem}); a new one is begun from the journal.")
+            elif str(problem) != self._said:
                 self.say(f"alerts wait: {problem}")
             self._said = str(problem)
+
+    def _carry(self) -> None:
+        while True:
+            self._read_on()
+            self._land()
+            self._start()
+            if not self._flights:
+                return
+            wait([each for flight in self._flights for each in flight.open()], TICK_S, FIRST_COMPLETED)
 
     def _read_on(self) -> None:
         if not self.journal.exists():
@@ -74,38 +148,71 @@ class Courier:
             if seq and reader.hash_at(seq) != known:  # back from a backup
                 self.outbox.begin_anew()
                 seq = 0
-            self.outbox.take(reader.read(seq), self.now())
+            self.outbox.take(reader.rows(seq), self.now(), None if seq else _since(reader))
 
-    def _deliver(self, message: Message) -> None:
+    def _land(self) -> None:
+        """Write down how those ended that are done, or waited for long enough."""
+        flying = []
+        for flight in self._flights:
+            said, is_over = flight.said(), self.monotonic() - flight.since_s >= self.patience_s
+            if flight.open() and not is_over and all(problem for _, problem in said):
+                flying.append(flight)
+                continue
+            silent = {name: each for name, each in flight.sent.items() if name not in dict(said)}
+            if all(problem for _, problem in said):
+                said += [(name, SILENT) for name in silent]
+            self._late += [(flight.message, name, each) for name, each in silent.items()]
+            self.outbox.tried(flight.message, said, self.now())
+        self._flights = flying
+        done = [each for each in self._late if each[2].done()]
+        self._late = [each for each in self._late if not each[2].done()]
+        for message, name, each in done:
+            self.outbox.learned(message.ids, name, each.result() or "", self.now())
+
+    def _start(self) -> None:
+        flying = {number for flight in self._flights for number in flight.message.ids}
+        for message in self.outbox.due(self.now()):
+            if len(self._flights) >= MOST_FLYING:
+                return
+            if flying.isdisjoint(message.ids):
+                self._send(message)
+
+    def _send(self, message: Message) -> None:
         ways = [way for way in self.ways if way.person is message.person]
         if not ways:
             said = NO_CHANNEL.format(person=message.person.value, name=message.person.name)
-            self.outbox.tried(message, [("none", said)], self.now())
+            self.outbox.tried(message, [(NOBODY, said)], self.now())
+            return
+        postmen = {way.name: self._postman(way) for way in ways}
+        free = {name: each for name, each in postmen.items() if not each.hangs(self.patience_s)}
+        if not free:
+            self.outbox.tried(message, [(name, SILENT) for name in postmen], self.now())
             return
         title, text = told(message)
-        sent = {way.name: self._send(way, title, text) for way in ways}
-        wait([each for each in sent.values() if each is not None], self.patience_s)
-        self.outbox.tried(message, [(name, _problem(each)) for name, each in sent.items()], self.now())
+        sent = {name: each.take(title, text) for name, each in free.items()}
+        self._flights.append(_Flight(message, sent, self.monotonic()))
 
-    def _send(self, way: Way, title: str, text: str) -> Future[str | None] | None:
-        """Hand a message to a channel's own thread; None when the last one still hangs there."""
-        before = self._flying.get(way.name)
-        if before is not None and not before.done():
-            return None
-        if way.name not in self._workers:
-            self._workers[way.name] = ThreadPoolExecutor(1, f"channel-{way.name}")
-        self._flying[way.name] = self._workers[way.name].submit(way.send, title, text)
-        return self._flying[way.name]
+    def _postman(self, way: Way) -> _Postman:
+        return self._postmen.setdefault(way.name, _Postman(way, self.monotonic))
 
 
-def _problem(sent: Future[str | None] | None) -> str:
-    if sent is None or not sent.done():
-        return "it does not answer"
-    failed = sent.exception()
-    return f"it failed with {type(failed).__name__}" if failed else sent.result() or ""
+def _since(reader: JournalReader) -> datetime | None:
+    """Return from when on a new outbox tells of alerts: a day before the journal's last row."""
+    last = next(reader.rows(reader.head().seq - 1), None)
+    return instant_from_text(last.at) - YOUNG if last else None
 
 
 def told(message: Message) -> tuple[str, str]:
     """Return a message's subject and text, with the moment at which it arose."""
     at = f"{message.raised_at.astimezone(NEW_YORK):%a %d %b %Y, %H:%M} New York"
-    return f"QGTM {SUBJECT[message.level]}: {message.cause}", f"{message.text}\n\n{at}"
+    cause = " ".join(message.cause.split())  # a subject is one line
+    return f"QGTM {SUBJECT[message.level]}: {cause[:LONGEST_CAUSE]}", f"{_shortened(message.text)}\n\n{at}"
+
+
+def _shortened(text: str) -> str:
+    """Return the beginning of a long text: a phone shows no more, and the journal has all of it."""
+    if len(text) <= LONGEST_TEXT:
+        return text
+    return (
+        f"{text[:LONGEST_TEXT]}\n[{len(text) - LONGEST_TEXT} characters more: `qgtm audit tail` shows them]"
+    )

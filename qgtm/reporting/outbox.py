@@ -11,7 +11,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from qgtm.adapters.chain import Row, entry_of
 from qgtm.adapters.database import explained_by_sqlite, open_reader, open_writer, writing
+from qgtm.adapters.files import explained
+from qgtm.core.errors import JournalCorrupt, JournalError
 from qgtm.core.events import AlertRaised
 from qgtm.core.instant import instant_from_text, text_from_instant
 from qgtm.core.request import Person
@@ -44,10 +47,12 @@ MIGRATIONS: Final = (
     INSERT INTO mark VALUES (0, '');
     """,
 )
+NOBODY: Final = "none"  # stands for the channel where a person has none
 TOLD_TOGETHER: Final = timedelta(minutes=5)
 LEVELS: Final = ("yellow", "orange", "red")  # info is written down, and wakes nobody
 # What both are told, whatever its colour.
-FOR_BOTH: Final = ("kill switch", "override", "dead man", "limits", "key", "request", "halt", "restore")
+FOR_BOTH: Final = ("kill switch", "dead man", "limits", "two persons", "refused", "not flat", "flat")
+YOUNG: Final = timedelta(days=1)  # a new outbox tells of no alert that is older than this beside the last row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +69,41 @@ class Message:
 
 
 class Outbox:
-    """Open or make the outbox; one process writes it. Raises JournalError with the next step."""
+    """Open or make the outbox; one process writes it. Raises JournalError with the next step.
+
+    What is in it can be had again from the journal: a damaged one is put aside, and a new one begun.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection = open_writer(path, APPLICATION_ID, MIGRATIONS)
+        try:
+            self._connection = open_writer(path, APPLICATION_ID, MIGRATIONS)
+        except JournalCorrupt:
+            self._put_aside()
+            self._connection = open_writer(path, APPLICATION_ID, MIGRATIONS)
 
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+
+    def is_renewed(self) -> bool:
+        """Return whether the file was found damaged, and a new one begun in its place."""
+        try:
+            if self._rows("PRAGMA quick_check(1)") == [("ok",)]:
+                return False
+        except JournalError:  # what cannot even be checked
+            pass
+        self._connection.close(True)
+        self._put_aside()
+        self._connection = open_writer(self._path, APPLICATION_ID, MIGRATIONS)
+        return True
+
+    def _put_aside(self) -> None:
+        with explained(self._path, JournalError):
+            for end in ("", "-wal", "-shm"):
+                damaged = self._path.with_name(self._path.name + end)
+                if damaged.exists():
+                    damaged.replace(damaged.with_name(f"{self._path.name}.damaged{end}"))
 
     # -- in ------------------------------------------------------------------------------
 
@@ -87,20 +118,28 @@ class Outbox:
         with explained_by_sqlite(self._path), writing(self._connection):
             self._connection.execute("UPDATE mark SET seq = 0, hash = ''")
 
-    def take(self, entries: Iterable[Entry], now: datetime) -> int:
+    def take(self, rows: Iterable[Row], now: datetime, since: datetime | None = None) -> int:
         """Take the alerts of new journal rows in, and return how many messages they made.
 
-        `now` is the wall clock. All of it is one transaction, with the mark of how far was read.
+        `now` is the wall clock; alerts raised before `since` are passed over. All of it is one transaction,
+        with the mark of how far was read. Only alerts are decoded: no other row can keep one back.
         """
         made, last = 0, None
         with explained_by_sqlite(self._path), writing(self._connection):
-            for entry in entries:
-                last = entry
-                if isinstance(entry.event, AlertRaised) and entry.event.level in LEVELS:
-                    made += self._add(entry.event, entry.at, now)
+            for row in rows:
+                last = row
+                if row.kind == AlertRaised.__name__:
+                    made += self._taken(entry_of(row), now, since)
             if last is not None:
                 self._connection.execute("UPDATE mark SET seq = ?, hash = ?", (last.seq, last.hash))
         return made
+
+    def _taken(self, entry: Entry, now: datetime, since: datetime | None) -> int:
+        alert = entry.event
+        is_old = since is not None and entry.at < since
+        if not isinstance(alert, AlertRaised) or alert.level not in LEVELS or is_old:
+            return 0
+        return self._add(alert, entry.at, now)
 
     def _add(self, alert: AlertRaised, at: datetime, now: datetime) -> int:
         people = recipients(alert)
@@ -163,6 +202,16 @@ class Outbox:
                 else:
                     self._connection.execute("UPDATE message SET due_at = ? WHERE id = ?", (again, number))
 
+    def learned(self, ids: Sequence[int], channel: str, problem: str, now: datetime) -> None:
+        """Write down what a channel said after nobody waited for it any more."""
+        at = text_from_instant(now)
+        with explained_by_sqlite(self._path), writing(self._connection):
+            rows = [(number, channel, at, problem) for number in ids]
+            self._connection.executemany("INSERT INTO delivery VALUES (?, ?, ?, ?)", rows)
+            if not problem:
+                sql = "UPDATE message SET done_at = ? WHERE id = ? AND done_at IS NULL"
+                self._connection.executemany(sql, [(at, number) for number in ids])
+
     def _rows(self, sql: str, values: tuple[str, ...] = ()) -> list[Any]:
         with explained_by_sqlite(self._path):
             return self._connection.execute(sql, values).fetchall()
@@ -195,11 +244,15 @@ def _message(rows: Sequence[Any]) -> Message:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What has not reached anybody for a while: how many messages, the oldest's moment, the last problem."""
+    """What has not reached anybody for a while: how many messages, the oldest's moment, the last problem.
+
+    `failing` counts those that a channel has failed with; the rest have no channel, or no courier yet.
+    """
 
     number: int
     since: datetime | None
     problem: str
+    failing: int = 0
 
 
 def waiting(path: Path, now: datetime, grace: timedelta = timedelta(seconds=60)) -> Waiting:
@@ -211,11 +264,27 @@ def waiting(path: Path, now: datetime, grace: timedelta = timedelta(seconds=60))
         with explained_by_sqlite(path):
             sql = "SELECT COUNT(*), MIN(made_at) FROM message WHERE done_at IS NULL AND made_at <= ?"
             found: Any = connection.execute(sql, (text_from_instant(now - grace),)).fetchall()[0]
-            said = connection.execute(
-                "SELECT channel, problem FROM delivery WHERE problem <> '' ORDER BY rowid DESC LIMIT 1"
+            said: Any = connection.execute(
+                "SELECT channel, problem FROM delivery JOIN message ON message.id = delivery.message "
+                "WHERE done_at IS NULL ORDER BY channel = ?, delivery.rowid DESC LIMIT 1",
+                (NOBODY,),
+            ).fetchall()
+            failing: Any = connection.execute(
+                "SELECT COUNT(DISTINCT message.id) FROM message "
+                "JOIN delivery ON delivery.message = message.id "
+                "WHERE done_at IS NULL AND channel <> ? AND made_at <= ?",
+                (NOBODY, text_from_instant(now - grace)),
             ).fetchall()
     finally:
         connection.close()
     number, since = found
-    problem = f"{said[0][0]}: {said[0][1]}" if said and number else ""
-    return Waiting(number, instant_from_text(since) if since else None, problem)
+    return Waiting(
+        number,
+        instant_from_text(since) if since else None,
+        _told(*said[0]) if said and number else "",
+        int(failing[0][0]),
+    )
+
+
+def _told(channel: str, problem: str) -> str:
+    return problem if channel == NOBODY else f"{channel}: {problem}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from qgtm.core.mode import Dot, Latch, Mode
+from qgtm.core.mode import Dot, Latch, Mode, Trigger
 from qgtm.core.money import exact
 
 
@@ -22,14 +22,17 @@ class Params:
 
     heartbeat_age_s: int
     near_share: float
+    watchdog_age_s: int
     stale_feeds: int
 
 
 PARAMS = Params(
     heartbeat_age_s=90,  # seconds without a heartbeat that make the dot red [30, 300]
     near_share=0.75,  # of the soft cap; a fall past it is near the cap [0.50, 0.95]
+    watchdog_age_s=90,  # seconds without a word of the watchdog that make the dot orange [30, 300]
     stale_feeds=2,  # feeds that are stale at once and make the dot orange [2, 5]
 )
+UNARMED, FAILED = "unarmed", "failed"  # words of the watchdog's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +41,14 @@ class Facts:
 
     `heartbeat_age_s` is process time. `journal_problem` and `deployment_problem` are sentences. `breaks`
     names symbols (or cash); `disabled` the strategies that failed to load, raised or were switched off, with
-    no shadows among them. `unknown_orders` are those whose fate has not been found out.
+    no shadows among them. `unknown_orders` are those whose fate has not been found out. `cause` is what
+    halted, `is_flat` whether the broker has said that this halt left nothing. `watchdog` is the watchdog's
+    state in a word, None where there is none; `watchdog_age_s` is process time since it said so.
     """
 
     mode: Mode
+    cause: Trigger | None
+    is_flat: bool
     latches: tuple[Latch, ...]
     heartbeat_age_s: float | None
     is_connected: bool
@@ -57,6 +64,8 @@ class Facts:
     unknown_orders: int
     is_clock_mismatch: bool
     equity_doubt: str | None
+    watchdog: str | None
+    watchdog_age_s: float | None
     notices: tuple[str, ...]  # whatever else OpA should look at, as sentences: yellow
     open_positions: int | None
     notional_usd: Decimal | None
@@ -81,11 +90,21 @@ class Line:
 
 
 # cell 7 of notebooks/risk/health.ipynb
+UNCONFIRMED: Final = "Our own book shows nothing open, but the broker has not confirmed that yet."
+STOPPED: Final = {
+    Trigger.OPERATOR: "One of you stopped the fund by hand, and it closes everything.",
+    None: "The kill switch stopped the fund, now {fall} below its peak, and closes everything.",
+}
+
+
 def still_open(facts: Facts) -> str:
     """Return what is still on, in words: never that nothing is at risk when it is not known."""
     number, worth_usd = facts.open_positions, facts.notional_usd
+    if number is None:
+        return "It is not known what is open."
     if not number:
-        return "It is not known what is open." if number is None else "No position is open."
+        is_closing = facts.mode in (Mode.HALTED_HARD, Mode.HALTED_DEAD_MAN) and not facts.is_flat
+        return UNCONFIRMED if is_closing else "No position is open."
     worth = "" if worth_usd is None else f" worth ${worth_usd:,.0f}"
     return f"Still open and moving with the market: {_count(number, 'position')}{worth}."
 
@@ -108,9 +127,16 @@ def _silence(age_s: float | None) -> str:
     return f" for {_count(round(age_s / 60), 'minute')}" if age_s is not None and is_known else ""
 
 
+def _stopped(facts: Facts) -> str:
+    said = STOPPED.get(facts.cause, STOPPED[None])
+    return said.format(fall=_percent(_fall(facts)))
+
+
 def words_for(facts: Facts) -> dict[str, str]:
     """Return the words that the table's texts name in braces."""
     return {
+        "stopped": _stopped(facts),
+        "unguarded": "If the system fell silent now, nobody would close what is open.",
         "open": still_open(facts),
         "fall": _percent(_fall(facts)),
         "cap": _percent(facts.soft_cap_frac),
@@ -135,6 +161,17 @@ def is_silent(facts: Facts) -> bool:
     return facts.heartbeat_age_s is None or not facts.heartbeat_age_s <= PARAMS.heartbeat_age_s
 
 
+def is_watchdog_silent(facts: Facts) -> bool:
+    """Return whether there is a watchdog that has said nothing for longer than allowed."""
+    age_s = facts.watchdog_age_s
+    return facts.watchdog is not None and (age_s is None or not age_s <= PARAMS.watchdog_age_s)
+
+
+def is_watchdog(facts: Facts, word: str) -> bool:
+    """Return whether the watchdog says this word now."""
+    return facts.watchdog == word and not is_watchdog_silent(facts)
+
+
 def is_past_cap(facts: Facts) -> bool:
     """Return whether the fall from the peak has reached the soft cap."""
     fall = _fall(facts)
@@ -152,8 +189,7 @@ RED: Final = (
     Line(
         "halted_hard",
         lambda facts: facts.mode is Mode.HALTED_HARD,
-        "The kill switch stopped the fund, now {fall} below its peak, and closes everything. {open} {call} "
-        "It takes both of you to start again.",
+        "{stopped} {open} {call} It takes both of you to start again.",
     ),
     Line(
         "halted_dead_man",
@@ -225,6 +261,21 @@ ORANGE: Final = (
         lambda facts: bool(facts.disabled),
         "Switched off: {disabled}. What they hold stays as it is. {text}",
     ),
+    Line(
+        "watchdog_missing",
+        lambda facts: facts.watchdog is None,
+        "No watchdog guards the fund. {unguarded} {text}",
+    ),
+    Line(
+        "watchdog_silent",
+        is_watchdog_silent,
+        "The watchdog has given no sign of life lately. {unguarded} {text}",
+    ),
+    Line(
+        "watchdog_failed",
+        lambda facts: is_watchdog(facts, FAILED),
+        "The watchdog cannot act: the broker's account is not the one it guards. {unguarded} {text}",
+    ),
 )
 YELLOW: Final = (
     Line(
@@ -262,6 +313,11 @@ YELLOW: Final = (
         lambda facts: _fall(facts) is None,
         "The fall from the peak has not been measured yet. {wait}",
     ),
+    Line(
+        "watchdog_unarmed",
+        lambda facts: is_watchdog(facts, UNARMED),
+        "The watchdog is not armed yet: it waits for the system's first sign of life. {wait}",
+    ),
     Line("notices", lambda facts: bool(facts.notices), "{notices} {wait}"),
 )
 
@@ -280,10 +336,14 @@ def health(facts: Facts) -> Health:
 
 __all__ = [
     "ALL_WELL",
+    "FAILED",
     "ORANGE",
     "PARAMS",
     "RED",
+    "STOPPED",
     "TABLE",
+    "UNARMED",
+    "UNCONFIRMED",
     "YELLOW",
     "Facts",
     "Health",
@@ -293,6 +353,8 @@ __all__ = [
     "is_near_cap",
     "is_past_cap",
     "is_silent",
+    "is_watchdog",
+    "is_watchdog_silent",
     "still_open",
     "words_for",
 ]

@@ -4,6 +4,7 @@ It is the one fold behind the status box, the API, the phone page and the boards
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -15,12 +16,17 @@ from qgtm.core.events import (
     Booted,
     CashMoved,
     Event,
+    FlatConfirmed,
+    Latched,
+    ModeChanged,
     RequestEnded,
     SessionClosed,
     Stopped,
 )
+from qgtm.core.mode import Latch
 from qgtm.engine.state import State, changed
 from qgtm.risk.drawdown import is_flow
+from qgtm.risk.kill_switch import HALTED
 from qgtm.views.ledger import ZERO, Ledger
 from qgtm.views.signals import SignalBook
 
@@ -42,7 +48,8 @@ class Chronicle:
 
     `ended` says how the last request to both operators ended. `at` is the last row's venue time.
     `first_sample_s` is process time at the last daemon's first sample of the account, taken within the second
-    in which it goes live.
+    in which it goes live. `halt` is what halted last, `held_then` what was open at that moment, and `flat_at`
+    when the broker showed nothing more; `latched` says of each latch when and why it last came on.
     """
 
     state: State = field(default_factory=State)
@@ -54,6 +61,10 @@ class Chronicle:
     booted: Booted | None = None
     stopped: str | None = None
     first_sample_s: float | None = None
+    halt: ModeChanged | None = None
+    held_then: frozenset[str] = frozenset()
+    flat_at: datetime | None = None
+    latched: dict[Latch, tuple[datetime, str]] = field(default_factory=dict)
     _closed_at: datetime | None = None
     _base_at: datetime | None = None
     _flows: list[tuple[datetime, Decimal]] = field(default_factory=list)
@@ -82,6 +93,18 @@ class Chronicle:
                 self._flows.append((at, event.amount_usd))
             case AccountSampled():
                 self._sampled(event)
+            case ModeChanged() | FlatConfirmed() | Latched():
+                self._stopped(event, at)
+
+    def _stopped(self, event: ModeChanged | FlatConfirmed | Latched, at: datetime) -> None:
+        match event:
+            case ModeChanged() if event.after in HALTED and event.before is not event.after:
+                self.halt, self.flat_at = event, None
+                self.held_then = frozenset(self.open_shares)
+            case FlatConfirmed():
+                self.flat_at = at
+            case Latched():
+                self.latched[event.latch] = (at, event.reason)
 
     def _sampled(self, event: AccountSampled) -> None:
         if self.first_sample_s is None:
@@ -113,9 +136,28 @@ class Chronicle:
         return None if pnl is None or not base or base < 0 else pnl / base
 
     @property
+    def open_shares(self) -> dict[str, Decimal]:
+        """Return the signed shares of what is open by either book: where they differ, the larger count.
+
+        While a halt closes everything, what the broker was last heard to hold is among it.
+        """
+        state = self.state
+        found = {symbol: position.quantity for symbol, position in state.positions.items()}
+        for there in (state.held, self._held_there()):
+            found |= {s: q for s, q in there.items() if abs(q) > abs(found.get(s, ZERO))}
+        return {symbol: quantity for symbol, quantity in found.items() if quantity}
+
+    def _held_there(self) -> Mapping[str, Decimal]:
+        state, since = self.state, self.state.switch.since
+        if state.switch.mode not in HALTED or state.is_flat_confirmed:
+            return {}
+        is_heard = state.positions_at is not None and since is not None and state.positions_at >= since
+        return state.held_there if is_heard else {}
+
+    @property
     def notional_usd(self) -> Decimal | None:
-        """Return what all positions are worth, shorts counted as longs; None when a price is missing."""
-        held = {s: p.quantity for s, p in self.state.positions.items() if p.quantity}
+        """Return what all that is open is worth, shorts counted as longs; None when a price is missing."""
+        held = self.open_shares
         marks = self.ledger.marks  # the state's, and the fill's own where no quote has come yet
         if any(symbol not in marks for symbol in held):
             return None

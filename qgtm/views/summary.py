@@ -18,6 +18,15 @@ from qgtm.risk.health import Facts, health
 from qgtm.risk.kill_switch import FULL, KillSwitch, size_frac
 from qgtm.risk.limits import Limits
 from qgtm.views.chronicle import Chronicle
+from qgtm.views.matter import (
+    Matter,
+    Undelivered,
+    Watchdog,
+    dead_man_said,
+    is_dead_man_short,
+    matters,
+    undelivered_said,
+)
 from qgtm.views.signals import Change, pending
 from qgtm.views.way_back import way_back
 from qgtm.views.words import percent
@@ -46,8 +55,8 @@ class Line(StrEnum):
 class Outside:
     """What is seen beside the journal, at the moment of looking; times in process seconds.
 
-    `age_s` is the heartbeat's age, None when there is none that belongs to this boot of the machine; so is
-    `watchdog_age_s`. `watchdog` is its state in a word, `dead_man_s` after how much silence it closes all.
+    `age_s` is the heartbeat's age, None when there is none that belongs to this boot of the machine.
+    `watchdog` is its word, None when there is none; `report` names the present halt's report, where it lies.
     `journal_problem` is a sentence when the journal cannot be read, or not to its end.
     """
 
@@ -59,9 +68,10 @@ class Outside:
     venue_at: datetime | None = None
     speed: float | None = None
     held_by: tuple[str, ...] = ()
-    watchdog: str | None = None
-    watchdog_age_s: float | None = None
-    dead_man_s: float | None = None
+    wall_at: datetime | None = None
+    watchdog: Watchdog | None = None
+    report: str | None = None
+    undelivered: Undelivered | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +79,8 @@ class Summary:
     """The fund now. Fractions are fractions; money is Decimal to the cent; moments are venue time.
 
     `lines` are all that colour the dot, worst first; `as_of` is the journal's last row; `problem` says
-    why the journal could not be read, and `next_step` what a person types next, if anything.
+    why the journal could not be read, and `next_step` what a person types next, if anything. `matters` are
+    what stands beside the dot, and `notes` plain lines that colour nothing.
     """
 
     dot: Dot
@@ -107,14 +118,15 @@ class Summary:
     as_of: datetime | None
     problem: str | None
     next_step: str | None
-    watchdog: str | None = None
-    watchdog_age_s: float | None = None
-    dead_man_s: float | None = None
+    watchdog: Watchdog | None
+    matters: tuple[Matter, ...]
+    notes: tuple[str, ...]
 
 
 def summary(chronicle: Chronicle, outside: Outside, limits: Limits) -> Summary:
     """Return the fund as the journal and what is seen beside it tell it. Raises nothing."""
     state = chronicle.state
+    limits = state.limits or limits  # those in force: the configuration's may be looser
     daemon, note = daemon_of(chronicle, outside)
     is_known = chronicle.booted is not None
     facts = facts_of(chronicle, outside, limits)
@@ -154,8 +166,8 @@ def summary(chronicle: Chronicle, outside: Outside, limits: Limits) -> Summary:
         speed=outside.speed,
         held_by=outside.held_by,
         watchdog=outside.watchdog,
-        watchdog_age_s=outside.watchdog_age_s,
-        dead_man_s=outside.dead_man_s,
+        matters=matters(chronicle, outside.wall_at, outside.watchdog, outside.report),
+        notes=_notes(outside),
         as_of=chronicle.at,
         problem=outside.journal_problem,
         next_step=_next_step(chronicle, outside),
@@ -185,10 +197,11 @@ def facts_of(chronicle: Chronicle, outside: Outside, limits: Limits) -> Facts:
     """Return what colours the dot. A stopped daemon gives no sign of life, however fresh its last."""
     state = chronicle.state
     is_running = daemon_of(chronicle, outside)[0] is not Daemon.STOPPED
-    held = sum(1 for position in state.positions.values() if position.quantity)
     orders = [order.state for order in state.orders.values()]
     return Facts(
         mode=state.switch.mode,
+        cause=state.switch.cause,
+        is_flat=state.is_flat_confirmed,
         latches=state.switch.latches,
         heartbeat_age_s=outside.age_s if is_running else None,
         is_connected=state.broker_lost is None,
@@ -204,8 +217,12 @@ def facts_of(chronicle: Chronicle, outside: Outside, limits: Limits) -> Facts:
         unknown_orders=orders.count(OrderState.UNKNOWN),
         is_clock_mismatch=_is_clock_mismatch(state),
         equity_doubt=None if state.drawdown is None else state.drawdown.doubt,
-        notices=_notices(chronicle),
-        open_positions=held if chronicle.booted and not outside.journal_problem else None,
+        watchdog=outside.watchdog.state if outside.watchdog else None,
+        watchdog_age_s=outside.watchdog.age_s if outside.watchdog else None,
+        notices=_notices(chronicle, outside),
+        open_positions=len(chronicle.open_shares)
+        if chronicle.booted and not outside.journal_problem
+        else None,
         notional_usd=chronicle.notional_usd if chronicle.booted else None,
     )
 
@@ -216,11 +233,23 @@ def _is_clock_mismatch(state: State) -> bool:
     return closed is not None and (state.session is None or closed > state.session)
 
 
-def _notices(chronicle: Chronicle) -> tuple[str, ...]:
-    booted, state = chronicle.booted, chronicle.state
+def _notices(chronicle: Chronicle, outside: Outside) -> tuple[str, ...]:
+    booted, state, found = chronicle.booted, chronicle.state, []
     if booted and booted.manifest_sha and state.manifest_sha != booted.manifest_sha:
-        return ("New strategies are deployed and wait for a restart.",)
-    return ()
+        found.append("New strategies are deployed and wait for a restart.")
+    if outside.undelivered and outside.undelivered.failing:
+        found.append(undelivered_said(outside.undelivered))
+    if state.limits_looser:
+        found.append(f"Looser limits in the file wait for both of you: {', '.join(state.limits_looser)}.")
+    return tuple(found)
+
+
+def _notes(outside: Outside) -> tuple[str, ...]:
+    """Return what is worth a line and no colour."""
+    found, dog = outside.undelivered, outside.watchdog
+    waits = undelivered_said(found) if found and not found.failing else ""
+    short = dead_man_said(dog) if dog and is_dead_man_short(dog) else ""
+    return tuple(line for line in (waits, short) if line)
 
 
 def risk_words(switch: KillSwitch) -> str:

@@ -4,19 +4,22 @@ It reads and never writes. Each look folds only the rows that are new since the 
 """
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Final, Protocol
 
 from qgtm.adapters.clock import Anchor, SystemClock, VenueClock, boot_id
 from qgtm.adapters.files import StateDir, because
 from qgtm.adapters.heartbeat import Heartbeat, load_heartbeat
 from qgtm.adapters.journal import JournalReader
-from qgtm.adapters.watchdog_file import load_watchdog
+from qgtm.adapters.watchdog_file import WatchdogWord, load_watchdog
 from qgtm.core.errors import ConfigError, JournalError, QgtmError
 from qgtm.ports import Clock
 from qgtm.risk.limits import Limits
 from qgtm.views.chronicle import Chronicle
+from qgtm.views.matter import Undelivered, Watchdog
 from qgtm.views.summary import Outside, Summary, summary
 
 FRESH_S: Final = 0.25  # a burst of visitors reads the disk once
@@ -40,16 +43,30 @@ class Look:
     wall_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the command line lets a lookout see beside the state folder: reports, and alerts that wait.
+
+    `undelivered` is asked with the wall's now. Raises JournalError when that cannot be told.
+    """
+
+    reports: Path | None = None
+    undelivered: Callable[[datetime], Undelivered] | None = None
+
+
 class Lookout:
     """Look at one state folder; call it from one thread at a time.
 
     A journal that is put anew (`qgtm up --fresh`) or restored from a backup is folded from its start.
     """
 
-    def __init__(self, folder: StateDir, limits: Limits, clock: Clock | None = None) -> None:
+    def __init__(
+        self, folder: StateDir, limits: Limits, clock: Clock | None = None, beside: Beside | None = None
+    ) -> None:
         self._folder = folder
         self._limits = limits
         self._clock = clock or SystemClock()
+        self._beside = beside or Beside()
         self._boot_id = boot_id()
         self._venue = VenueClock(folder.exchange / "venue.json")
         self._last: Look | None = None
@@ -130,6 +147,8 @@ class Lookout:
         beat = load_heartbeat(self._folder.heartbeat)
         dog = load_watchdog(self._folder.watchdog)
         anchor = self._anchor()
+        wall_at = self._clock.now()
+        undelivered = self._undelivered(wall_at)
         now_s = self._clock.monotonic()  # after the reading, which may have taken its time
         return Outside(
             monotonic_s=now_s,
@@ -140,10 +159,25 @@ class Lookout:
             venue_at=self._venue_at(anchor, beat),
             speed=anchor.speed if anchor else None,
             held_by=anchor.held_by if anchor else (),
-            watchdog=dog.state if dog else None,
-            watchdog_age_s=dog.age_s(now_s, self._boot_id) if dog else None,
-            dead_man_s=dog.flatten_s if dog else None,
+            wall_at=wall_at,
+            watchdog=_watchdog(dog, dog.age_s(now_s, self._boot_id)) if dog else None,
+            report=self._report(),
+            undelivered=undelivered,
         )
+
+    def _report(self) -> str | None:
+        """Return the name of the last halt's report, None where it is not made yet."""
+        folder, number = self._beside.reports, self._chronicle.state.switch.kill_epoch
+        name = f"incident-{number}.html"
+        return name if folder and number and (folder / name).exists() else None
+
+    def _undelivered(self, wall_at: datetime) -> Undelivered | None:
+        if self._beside.undelivered is None:
+            return None
+        try:
+            return self._beside.undelivered(wall_at)
+        except QgtmError as problem:
+            return Undelivered(number=1, failing=1, since=None, problem=str(problem))
 
     def _anchor(self) -> Anchor | None:
         """Return the embedded exchange's time, None when the fund trades elsewhere or it never ran."""
@@ -162,3 +196,15 @@ class Lookout:
         if booted is not None and booted.venue != "embedded":
             return self._clock.now()
         return beat.venue_at if beat else None
+
+
+def _watchdog(word: WatchdogWord, age_s: float | None) -> Watchdog:
+    return Watchdog(
+        state=word.state,
+        age_s=age_s,
+        alerts_s=word.alerts_s,
+        flatten_s=word.flatten_s,
+        reason=word.reason.rstrip("."),
+        since=word.since_wall_at,
+        left=word.positions_left,
+    )

@@ -15,6 +15,7 @@ from qgtm.core.instant import NEW_YORK
 from qgtm.core.mode import Dot
 from qgtm.risk.health import PARAMS as HEALTH
 from qgtm.views.chronicle import Alert
+from qgtm.views.matter import Matter, dead_man_said, watchdog_said
 from qgtm.views.performance import Point
 from qgtm.views.summary import Daemon, Line, Summary
 from qgtm.views.words import bound, change, dollars, percent, span
@@ -22,6 +23,7 @@ from qgtm.web.drawing import caps_said, drawdown_bar, pictures
 
 GREY_AFTER_S: Final = HEALTH.heartbeat_age_s
 REFRESH_S: Final = 30
+ACTS: Final = "/acts"  # where OpB reads, approves, rejects and halts
 DAY_S: Final = 86_400
 BIG_AT_MOST: Final = 12  # characters of the account's value; a longer one is set smaller, not broken
 # What the age reads once it is past the seconds: (from this second on, the text).
@@ -79,12 +81,14 @@ def phone_page(
             "grey_s": str(GREY_AFTER_S),
             "age": _age(age_s, wall_at),
             "sentence": told.sentence,
+            "matters": _matters(told),
             "notes": _notes(told),
             **_numbers(told),
             "bar": Html(drawdown_bar(told)),
             "details": _details(told, alerts),
             "live": Html(f' data-live="{escape(live)}"') if live else "",
             "pictures": Html(pictures(points, told)),
+            "acts": ACTS,
             "wall": f"{wall_at.astimezone(NEW_YORK):%H:%M:%S}",
         },
     )
@@ -212,8 +216,20 @@ def _market(told: Summary) -> str:
     return f"{'Open' if told.is_open else 'Closed'}, {told.venue_at.astimezone(NEW_YORK):%a %d %b, %H:%M}"
 
 
+def _matters(told: Summary) -> Html:
+    return Html("".join(_card(matter) for matter in told.matters))
+
+
+def _card(matter: Matter) -> str:
+    lines = "".join(f"<p>{_coded(line)}</p>" for line in matter.lines)
+    link = f'<p><a class="go" href="{ACTS}">{escape(matter.link)}</a></p>' if matter.link else ""
+    return (
+        f'<section class="card matter {matter.kind}"><h2>{escape(matter.title)}</h2>{lines}{link}</section>'
+    )
+
+
 def _notes(told: Summary) -> Html:
-    notes = [note for note in (told.problem, told.next_step) if note]
+    notes = [note for note in (told.problem, told.next_step, *told.notes) if note]
     if told.speed is not None and told.speed != 1:
         notes.append(f"Practice exchange, {told.speed:g} times real time. Ages count real seconds.")
     return Html("".join(f'<p class="note">{_coded(note)}</p>' for note in notes))
@@ -238,6 +254,8 @@ def _details(told: Summary, alerts: Sequence[Alert]) -> Html:
         *(line for line in told.lines if line != told.sentence),
         f"Kill switch{heard}: {told.risk} ({caps}).",
         f"Signals waiting for orders: {pending}.",
+        f"Watchdog: {watchdog_said(told.watchdog)}.",
+        *((dead_man_said(told.watchdog),) if told.watchdog else ()),
         *(f"{name} is switched off: {reason}" for name, reason in told.disabled.items()),
     ]
     shown = [f"<li>{escape(line)}</li>" for line in said]

@@ -161,7 +161,8 @@ def test_channel_that_fails_is_tried_again_ever_more_seldom_until_it_takes_it(po
         found = post.outbox._rows("SELECT COUNT(*) FROM delivery")[0][0]
         tried += [second] if found > len(tried) else []
     assert tried == [0, 5, 15, 35, 75, 155]  # 5, 10, 20, 40 and 80 seconds later
-    assert waiting(post.folder / "outbox.db", post.now).problem == "a: refused"
+    found = waiting(post.folder / "outbox.db", post.now)
+    assert (found.problem, found.number, found.failing) == ("a: refused", 1, 1)
     post.ways[0].problem = None
     post.looks(200)
     assert (len(post.ways[0].sent), post.waiting()) == (1, 0)
@@ -195,7 +196,9 @@ def test_without_a_channel_an_alert_waits_and_says_what_to_set(post: Post) -> No
     post.courier.ways = []
     post.raises(alert())
     post.looks()
-    assert "QGTM_ALERTS_OP" in waiting(post.folder / "outbox.db", post.now, timedelta(0)).problem
+    found = waiting(post.folder / "outbox.db", post.now, timedelta(0))
+    assert found.problem.startswith("no channel is set for OpB: set QGTM_ALERTS_OPB")
+    assert (found.number, found.failing) == (2, 0)
     assert post.waiting() == 2
 
 

@@ -23,12 +23,14 @@ from qgtm.core.events import (
 )
 from qgtm.core.order import Order, OrderState, Side
 from qgtm.views.chronicle import Chronicle
+from qgtm.views.matter import Watchdog
 from qgtm.views.summary import Outside
 
 MONDAY = date(2026, 3, 2)
 MORNING = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 LIMITS = load_config(Path(__file__).parents[2] / "qgtm_config.toml", {}).limits
 D = Decimal
+WATCHDOG = Watchdog(state="watching", age_s=1.0, alerts_s=(300.0, 600.0), flatten_s=900.0)
 
 
 def told(*events: Event | Iterable[Event], start: datetime = MORNING) -> Chronicle:
@@ -124,4 +126,5 @@ def news(order: Order, state: OrderState) -> OrderUpdated:
 
 
 def outside(age_s: float | None = 2.0, **more: object) -> Outside:
-    return Outside(monotonic_s=5000.0, age_s=age_s, epoch=1, **more)  # type: ignore[arg-type]
+    seen: dict[str, object] = {"watchdog": WATCHDOG, **more}
+    return Outside(monotonic_s=5000.0, age_s=age_s, epoch=1, **seen)  # type: ignore[arg-type]

@@ -12,14 +12,18 @@ from qgtm.adapters.clock import Anchor, ManualClock, boot_id
 from qgtm.adapters.files import StateDir
 from qgtm.adapters.heartbeat import Heartbeat, HeartbeatFile
 from qgtm.adapters.journal import SqliteJournal
-from qgtm.core.events import Event, FeedFailed, Stopped
-from qgtm.core.mode import Dot
+from qgtm.core.errors import JournalError
+from qgtm.core.events import Event, FeedFailed, ModeChanged, Stopped
+from qgtm.core.mode import Dot, Mode, Trigger
+from qgtm.views.matter import Undelivered
 from qgtm.views.summary import Daemon
+from qgtm.watchdog.fact import Progress
 from qgtm.watchdog.folder import Folder
 from qgtm.watchdog.kernel import State
 from qgtm.watchdog.memory import fields_of
 from qgtm.watchdog.setting import Settings, short
-from qgtm.web.lookout import Lookout
+from qgtm.watchdog.watch import Watch
+from qgtm.web.lookout import Beside, Lookout
 from tests.views.told import LIMITS, MORNING, live, sample
 
 
@@ -31,6 +35,7 @@ class Fund:
         self.clock = ManualClock(MORNING, monotonic=5000.0)
         self.lookout = Lookout(self.folder, LIMITS, self.clock)
         self.at = MORNING
+        self.watch()
 
     def write(self, *events: Event) -> None:
         with SqliteJournal(self.folder.journal) as journal:
@@ -51,6 +56,26 @@ class Fund:
                 what="live",
             )
         )
+
+    def watch(self, at_s: float = 5000.0, state: State | None = None) -> None:
+        armed = (
+            State(watch=Watch(progress=Progress(boot_id="b", pid=1, epoch=1, counter=1)))
+            if state is None
+            else state
+        )
+        settings = short(Settings(alerts_s=(7.0, 13.0), flatten_s=20.0))
+        fields = fields_of(
+            armed,
+            settings,
+            beat=1,
+            now_s=at_s,
+            wall_at=MORNING,
+            boot_id=boot_id(),
+            pid=1,
+            log=[],
+            broker="ok",
+        )
+        Folder(self.folder.root).save(fields, is_durable=False)
 
     def anchor(self, held_by: tuple[str, ...] = ()) -> None:
         self.folder.exchange.mkdir()
@@ -103,23 +128,53 @@ def test_heartbeat_of_another_boot_has_no_age(fund: Fund) -> None:
 
 
 def test_watchdogs_word_and_its_age_are_seen(fund: Fund) -> None:
-    told = fund.lookout.look().summary
-    assert (told.watchdog, told.watchdog_age_s, told.dead_man_s) == (None, None, None)
-    fields = fields_of(
-        State(),
-        short(Settings(alerts_s=(7.0, 13.0), flatten_s=20.0)),
-        beat=1,
-        now_s=4990.0,
-        wall_at=MORNING,
-        boot_id=boot_id(),
-        pid=1,
-        log=[],
-        broker="ok",
-    )
-    Folder(fund.folder.root).save(fields, is_durable=False)
+    (fund.folder.root / "watchdog.json").unlink()
+    assert fund.lookout.look().summary.watchdog is None
+    fund.watch(at_s=4990.0, state=State())
     fund.clock.wait(1)
-    told = fund.lookout.look().summary
-    assert (told.watchdog, told.watchdog_age_s, told.dead_man_s) == ("unarmed", 11.0, 20.0)
+    dog = fund.lookout.look().summary.watchdog
+    assert dog is not None
+    assert (dog.state, dog.age_s, dog.alerts_s, dog.flatten_s) == ("unarmed", 11.0, (7.0, 13.0), 20.0)
+
+
+def test_report_of_the_present_halt_is_named_once_it_lies_there(fund: Fund, tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    lookout = Lookout(fund.folder, LIMITS, fund.clock, Beside(reports))
+    fund.write(*live(), halted())
+    (reports / "incident-2.html").touch()
+    assert "made five minutes after" in said(lookout)
+    (reports / "incident-1.html").touch()
+    fund.clock.wait(1)
+    assert "Incident report: incident-1.html." in said(lookout)
+    lookout.close()
+
+
+def said(lookout: Lookout) -> str:
+    return " ".join(line for matter in lookout.look().summary.matters for line in matter.lines)
+
+
+def halted() -> ModeChanged:
+    return ModeChanged(
+        trigger=Trigger.HARD_CAP,
+        before=Mode.ACTIVE,
+        after=Mode.HALTED_HARD,
+        reason="the fall is 12.1%",
+        at=MORNING,
+    )
+
+
+def test_alerts_that_a_channel_failed_with_are_yellow_and_an_outbox_that_is_none_too(fund: Fund) -> None:
+    def broken(wall_at: datetime) -> Undelivered:
+        raise JournalError("outbox.db is no database")
+
+    fund.write(*live())
+    fund.beat()
+    none = Undelivered(number=2, failing=0, since=MORNING, problem="no channel is set")
+    for found, dot in ((lambda at: none, Dot.GREEN), (broken, Dot.YELLOW)):
+        lookout = Lookout(fund.folder, LIMITS, fund.clock, Beside(undelivered=found))
+        assert lookout.look().summary.dot is dot
+        lookout.close()
 
 
 def test_new_rows_alone_are_folded(fund: Fund) -> None:
