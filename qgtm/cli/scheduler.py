@@ -1,5 +1,6 @@
 """`qgtm scheduler`: what is to be done at its time."""
 
+import logging
 import os
 import signal
 import sys
@@ -7,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from threading import Event as Flag
-from threading import Thread
+from threading import Thread, current_thread
 
 from rich.console import Console
 
@@ -32,6 +33,8 @@ from qgtm.reporting.nightly import Nightly
 from qgtm.reporting.outbox import Outbox
 from qgtm.reporting.run_ledger import FAILED, RunLedger
 from qgtm.reporting.schedule import Due, Job, JobLedger, Scheduler
+
+log = logging.getLogger(__name__)
 
 LEDGER = "scheduler.json"
 LOG = "review.log"
@@ -101,6 +104,11 @@ def _begin_errands(errands: Errands, stop: Flag, say: Say) -> None:
                 if str(problem) != said:
                     say(str(problem))
                 said = str(problem)
+            except Exception as problem:  # an errand that ends for a fault of ours would be missed by nobody
+                if repr(problem) != said:
+                    say(f"{current_thread().name} failed with {problem!r}; it is tried again")
+                    log.exception("errand %s", current_thread().name)
+                said = repr(problem)
 
     for name, what in errands.items():
         Thread(target=go, args=what, name=name, daemon=True).start()

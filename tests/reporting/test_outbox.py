@@ -95,7 +95,7 @@ def test_red_alert_reaches_both_with_the_moment_at_which_it_arose(post: Post) ->
 
 @pytest.mark.parametrize(
     ("level", "cause", "to_opb"),
-    [("red", "broker", True), ("orange", "kill switch", True), ("yellow", "override ended", True),
+    [("red", "broker", True), ("orange", "kill switch", True), ("yellow", "limits", True),
      ("orange", "strategy tsmom", False), ("yellow", "order rejected", False)],
 )  # fmt: skip
 def test_opb_is_told_what_is_red_or_touches_how_the_fund_is_run(
