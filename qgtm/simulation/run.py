@@ -71,6 +71,7 @@ def lived(
     *,
     until: int | None = None,
     only: frozenset[str] | None = None,
+    forced: frozenset[str] | None = None,
     is_real_client: bool = False,
     is_kept: bool = False,
 ) -> Lived:
@@ -79,7 +80,7 @@ def lived(
     began_s = clock.monotonic()
     with empty_folder() as folder:
         way = adapter_on if is_real_client else None
-        story = Story(seed, days, config, folder, adapter=way, until=until, only=only)
+        story = Story(seed, days, config, folder, adapter=way, until=until, only=only, forced=forced)
         story.trace.is_kept = is_kept
         story.run()
     gc.collect()  # a world holds itself in many circles

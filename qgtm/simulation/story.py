@@ -42,6 +42,7 @@ class Story(World):
     until: int | None = None
     is_strict: bool = True
     only: frozenset[str] | None = None  # fault classes that are let through, None for all
+    forced: frozenset[str] | None = None  # classes of every day that is not calm, None for drawn ones
     checker: Checker = field(init=False)
     people: People = field(init=False)
     faults: list[tuple[datetime, str, tuple[str, ...]]] = field(init=False, default_factory=list)
@@ -105,7 +106,8 @@ class Story(World):
         is_calm = number % CALM_EVERY == CALM_EVERY - 1
         self.line.at(session.open_at - timedelta(minutes=10), lambda: self._begin_day(number, is_calm))
         if not is_calm:
-            for name in classes_of(plan):
+            drawn = classes_of(plan)
+            for name in drawn if self.forced is None else sorted(self.forced):
                 own = Random(f"{self.seed} {number} {name}")
                 if self.only is None or name in self.only:
                     self.planned.append(name)

@@ -25,6 +25,29 @@ def sentences(found: Lived) -> list[str]:
     return [f"{violation.invariant}: {violation.text}" for violation in found.violations]
 
 
+@pytest.mark.invariant(
+    "V1",
+    "V2",
+    "V3",
+    "V4",
+    "V5",
+    "V6",
+    "V7",
+    "V8",
+    "V9",
+    "V11",
+    "V13",
+    "V14",
+    "V15",
+    "V16",
+    "V17",
+    "V18",
+    "V19",
+    "V21",
+    "V22",
+    "V25",
+    "V26",
+)
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(0, 60, 10))
@@ -33,6 +56,7 @@ def test_fifty_days_of_faults_break_nothing(first: int) -> None:
         assert (seed, sentences(lived(seed, DAYS, CONFIG))) == (seed, [])
 
 
+@pytest.mark.invariant("V1", "V2", "V3", "V4", "V5", "V9", "V14", "V22")
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", [0, 3])
@@ -41,6 +65,8 @@ def test_fifteen_days_through_the_real_client_break_nothing(first: int) -> None:
         assert (seed, sentences(lived(seed, DAYS, CONFIG, is_real_client=True))) == (seed, [])
 
 
+@pytest.mark.fault("D6", "G1", "G2")
+@pytest.mark.invariant("V12", "V25")
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("seed", "every", "first"), [(1, 60, 7), (2, 60, 30), (3, 60, 51)])
@@ -56,8 +82,9 @@ def test_seed_that_once_broke_something_breaks_nothing_now(path: Path) -> None:
     assert sentences(lived(kept["seed"], kept["days"], CONFIG)) == [], kept["why"]
 
 
+@pytest.mark.invariant("V9", "V11", "V26")
 def test_quiet_days_have_no_alarm_no_halt_and_all_trades_done() -> None:
-    found = lived(7, 3, CONFIG, only=frozenset())
+    found = lived(7, 3, CONFIG, forced=frozenset())
     assert sentences(found) == []
     assert found.faults == ()
     assert found.held["V9"] >= 3
@@ -68,6 +95,7 @@ def test_quiet_days_have_no_alarm_no_halt_and_all_trades_done() -> None:
 # --- the same again -----------------------------------------------------------------------------
 
 
+@pytest.mark.invariant("V28")
 def test_same_seed_gives_the_same_trace_in_another_process_with_another_hash_seed() -> None:
     mine = lived(11, 2, CONFIG).trace_hash
     told = subprocess.run(
@@ -97,21 +125,17 @@ def test_run_stops_at_the_mark_that_is_asked_for() -> None:
 # --- what is drawn ------------------------------------------------------------------------------
 
 
-def test_every_class_of_fault_can_be_planned_alone() -> None:
-    for name in sorted(CLASSES):
-        found = [lived(seed, 1, CONFIG, only=frozenset({name})) for seed in _seeds_with(name)]
-        assert any(each.faults or each.fired for each in found), name
-        assert [sentences(each) for each in found] == [[]] * len(found), name
+def _injecting(name: str) -> Any:
+    """Return the class as a case that says which rows of the catalogue it injects."""
+    return pytest.param(name, marks=pytest.mark.fault(*CLASSES[name].rows.split()))
 
 
-def _seeds_with(name: str) -> list[int]:
-    """Return the first few seeds whose only day has a fault of this class."""
-    from random import Random
-
-    from qgtm.simulation.fault import classes_of
-
-    found = [seed for seed in range(400) if name in classes_of(Random(f"{seed} plan"))]
-    return found[:3]
+@pytest.mark.parametrize("name", [_injecting(name) for name in sorted(CLASSES)])
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_class_of_fault_strikes_alone_and_breaks_nothing(name: str) -> None:
+    found = [lived(seed, 1, CONFIG, forced=frozenset({name})) for seed in (1, 2, 3)]
+    assert [sentences(each) for each in found] == [[]] * len(found)
+    assert any(each.faults or each.fired for each in found)
 
 
 def test_checker_is_told_of_what_it_holds() -> None:
