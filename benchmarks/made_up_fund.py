@@ -19,12 +19,17 @@ from qgtm.core.events import (
     BreakFound,
     BrokerLost,
     CashMoved,
+    CoolOffCounted,
     Event,
     FeedFailed,
+    FlatConfirmed,
     IntentFormed,
     Latched,
     ModeChanged,
     OrderUpdated,
+    Reconciled,
+    RequestEnded,
+    RequestMade,
     SessionClosed,
     SessionOpened,
     SignalsComputed,
@@ -36,7 +41,14 @@ from qgtm.core.events import (
 from qgtm.core.mode import Latch, Mode, Trigger
 from qgtm.core.money import limit_price, usd, whole_shares
 from qgtm.core.order import Order, OrderState, Side
+from qgtm.core.request import Act, Outcome, Person, Request
 from qgtm.ports import Journal
+from qgtm.watchdog.fact import Progress
+from qgtm.watchdog.folder import Folder
+from qgtm.watchdog.kernel import State
+from qgtm.watchdog.memory import fields_of
+from qgtm.watchdog.setting import Settings
+from qgtm.watchdog.watch import Watch
 
 PRICES = {"GLD": 182.4, "SLV": 21.6, "GDX": 33.1, "PPLT": 92.5, "PALL": 118.0, "SIL": 29.4, "GDXJ": 40.2}
 WANTED = {
@@ -176,6 +188,19 @@ class MadeUpFund:
         self.held[symbol] = self.held.get(symbol, Decimal(0)) + quantity
         self.cash_usd -= quantity * price
 
+    def flatten(self, symbols: Sequence[str]) -> None:
+        """Close positions, two cents worse than the mark."""
+        marks = self.marks()
+        for symbol in symbols:
+            if self.held[symbol]:
+                self._fill(symbol, -self.held[symbol], marks[symbol])
+
+    def count(self, hours: float) -> None:
+        """Let the three clocks of a cool-off count so many hours from here."""
+        self.now += timedelta(hours=hours)
+        self.monotonic_s += hours * 3600
+        self.say(CoolOffCounted(monotonic_s=self.monotonic_s, wall_at=self.now, broker_at=self.now))
+
     def move(self, frac: float | None = None) -> None:
         """Move every price: by chance, or all by the same fraction."""
         for symbol, price in self.prices.items():
@@ -223,7 +248,7 @@ class MadeUpFund:
 
 
 def trouble(fund: MadeUpFund, kind: str) -> None:
-    """Let something happen: green (nothing), yellow, orange, or one of the reds."""
+    """Let something happen: green (nothing), yellow, orange, one of the reds, or a way back from one."""
     if kind == "yellow":
         fund.say(FeedFailed(feed="ohlcv", reason="no bar for SLVP since Friday"))
     elif kind == "orange":
@@ -241,18 +266,71 @@ def trouble(fund: MadeUpFund, kind: str) -> None:
             subject="GLD", ours=Decimal(400), brokers=Decimal(500), detail="<script>alert(1)</script>"
         )
         fund.say(found, Latched(latch=Latch.BREAK, reason="GLD differs"))
-    elif kind == "hard":
-        fall = Decimal("0.124")
-        fund.say(
-            ModeChanged(
-                trigger=Trigger.HARD_CAP,
-                before=Mode.ACTIVE,
-                after=Mode.HALTED_HARD,
-                reason="the fall from the peak is 12.40%",
-                at=fund.now,
-                drawdown_frac=fall,
-            )
+    elif kind in ("hard", "closing", "request", "ramp"):
+        halt(fund, kind)
+    elif kind == "override":
+        override(fund)
+
+
+def moved(fund: MadeUpFund, trigger: Trigger, before: Mode, after: Mode, reason: str, fall: str) -> None:
+    """Move the kill switch."""
+    fund.say(
+        ModeChanged(
+            trigger=trigger, before=before, after=after, reason=reason, at=fund.now,
+            drawdown_frac=Decimal(fall),
         )
+    )  # fmt: skip
+
+
+def halt(fund: MadeUpFund, kind: str) -> None:
+    """Fall to the hard cap; close three of seven, or all; then ask to trade again, and come back."""
+    moved(fund, Trigger.HARD_CAP, Mode.ACTIVE, Mode.HALTED_HARD, "the fall from the peak is 12.40%", "0.124")
+    if kind == "hard":
+        return
+    fund.flatten(("SLV", "PPLT", "SIL") if kind == "closing" else tuple(fund.held))
+    fund.count(0.0)
+    if kind == "closing":
+        return
+    fund.say(FlatConfirmed(epoch=1, took_s=38.0))
+    fund.say(Reconciled(breaks=(), positions={}, cash_usd=fund.cash_usd))
+    fund.count(24.5)
+    fund.say(RequestMade(request=reset_request(), monotonic_s=fund.monotonic_s, epoch=1))
+    if kind == "ramp":
+        fund.say(
+            RequestEnded(request_id="reset-1", outcome=Outcome.APPROVED, by="OpB", reason="by a passkey")
+        )
+        moved(fund, Trigger.RESET_CONFIRMED, Mode.HALTED_HARD, Mode.ACTIVE, "both agreed", "0.124")
+        fund.close()
+        fund.weights = {symbol: 0.6 * weight for symbol, weight in fund.weights.items()}
+        fund.morning(0.004)
+
+
+def reset_request() -> Request:
+    """Return OpA's request to trade again."""
+    now = SystemClock().now()
+    return Request(
+        request_id="reset-1",
+        act=Act.RESET,
+        by=Person.OPA,
+        text="Trade again after the halt of Tuesday (halt 1, by the hard cap), 12.40% below the peak. All "
+        "was closed, both books agree, and the cool-off is over. Half of the normal size at once, then 60, "
+        "70, 80, 90 and 100% at the next five sessions. Reason: the palladium gap is understood.",
+        epoch=1,
+        detail={"size": "half"},
+        limits_sha="made up",
+        head="1:made up",
+        nonce="made up",
+        made_at=now,
+        expires_at=now + timedelta(minutes=10),
+    )
+
+
+def override(fund: MadeUpFund) -> None:
+    """Fall past the soft cap, and let OpA override it."""
+    fall = "the fall from the peak is 8.60%"
+    moved(fund, Trigger.SOFT_CAP, Mode.ACTIVE, Mode.REDUCING, fall, "0.086")
+    why = "the fall is one gap in palladium, which has filled"
+    moved(fund, Trigger.OVERRIDDEN, Mode.REDUCING, Mode.ACTIVE, why, "0.086")
 
 
 STORIES = {
@@ -263,6 +341,10 @@ STORIES = {
     "red": (-0.011, "red"),
     "break": (0.002, "break"),
     "hard": (-0.26, "hard"),
+    "closing": (-0.26, "closing"),
+    "request": (-0.26, "request"),
+    "ramp": (-0.26, "ramp"),
+    "override": (-0.17, "override"),
 }
 
 
@@ -293,9 +375,27 @@ def made_up_state(root: Path, story: str = "green", sessions: int = 45) -> State
     return folder
 
 
+def watch(folder: StateDir, age_s: float = 0.0) -> None:
+    """Write a watchdog's word that is armed, and `age_s` old; with the seconds of a practice exchange."""
+    clock, armed = SystemClock(), Progress(boot_id=boot_id(), pid=1, epoch=1, counter=1)
+    fields = fields_of(
+        State(watch=Watch(progress=armed)),
+        Settings(alerts_s=(7.0, 13.0), flatten_s=20.0),
+        beat=1,
+        now_s=clock.monotonic() - age_s,
+        wall_at=clock.now(),
+        boot_id=boot_id(),
+        pid=1,
+        log=[],
+        broker="ok",
+    )
+    Folder(folder.root).save(fields, is_durable=False)
+
+
 def beat(folder: StateDir, venue_at: datetime, age_s: float = 0.0, counter: int = 1) -> None:
-    """Write the daemon's sign of life as if it were `age_s` old."""
+    """Write the daemon's sign of life as if it were `age_s` old, and a watchdog's that is fresh."""
     clock = SystemClock()
+    watch(folder)
     HeartbeatFile(folder.heartbeat).write(
         Heartbeat(
             counter=counter,

@@ -92,8 +92,8 @@ class Line:
 # cell 7 of notebooks/risk/health.ipynb
 UNCONFIRMED: Final = "Our own book shows nothing open, but the broker has not confirmed that yet."
 STOPPED: Final = {
-    Trigger.OPERATOR: "One of you stopped the fund by hand, and it closes everything.",
-    None: "The kill switch stopped the fund, now {fall} below its peak, and closes everything.",
+    Trigger.OPERATOR: "One of you stopped the fund by hand, and it {closes} everything.",
+    None: "The kill switch stopped the fund, now {fall} below its peak, and {closes} everything.",
 }
 
 
@@ -128,8 +128,9 @@ def _silence(age_s: float | None) -> str:
 
 
 def _stopped(facts: Facts) -> str:
-    said = STOPPED.get(facts.cause, STOPPED[None])
-    return said.format(fall=_percent(_fall(facts)))
+    is_closed = facts.is_flat and facts.open_positions == 0
+    closes = "has closed" if is_closed else "closes"
+    return STOPPED.get(facts.cause, STOPPED[None]).format(fall=_percent(_fall(facts)), closes=closes)
 
 
 def words_for(facts: Facts) -> dict[str, str]:

@@ -183,6 +183,11 @@ def _way_back(state: State) -> str:
         return _way_back_alone(state)
     if state.cool_off is None:
         return "Its cool-off begins; then it takes both of you to start again."
+    if state.cool_off.left_s > 0:
+        left = span(state.cool_off.left_s)
+        return f"It takes both of you to start again, after a cool-off: {left} to go, by the slowest clock."
+    if persons(state).request:
+        return ""
     why = why_no_reset(state)
     if why is None:
         return "OpA may ask to trade again now, and OpB decides."
@@ -236,16 +241,19 @@ def watchdog_said(watchdog: Watchdog | None) -> str:
     return f"{watchdog.state.replace('_', ' ')}, {age}"
 
 
+def practice_said(speed: float | None, watchdog: Watchdog | None) -> str:
+    """Return how fast a practice exchange runs and what is counted in real seconds, empty at real time."""
+    if speed is None or speed == 1:
+        return ""
+    short = f"; silence of {span(watchdog.flatten_s)} closes everything" if watchdog else ""
+    return f"Practice exchange, {speed:g} times real time. Ages count real seconds{short}."
+
+
 def dead_man_said(watchdog: Watchdog) -> str:
     """Return after how much silence the watchdog does what."""
     alerts = " and ".join(span(each) for each in watchdog.alerts_s)
     warned = f"it alerts after {alerts} of silence and " if alerts else "after silence it "
     return f"Dead man's switch: {warned}closes everything after {span(watchdog.flatten_s)}."
-
-
-def is_dead_man_short(watchdog: Watchdog | None) -> bool:
-    """Return whether the limits are seconds, as on a practice exchange that runs fast."""
-    return watchdog is not None and watchdog.flatten_s < 60
 
 
 def undelivered_said(found: Undelivered | None) -> str:

@@ -22,9 +22,8 @@ from qgtm.views.matter import (
     Matter,
     Undelivered,
     Watchdog,
-    dead_man_said,
-    is_dead_man_short,
     matters,
+    practice_said,
     undelivered_said,
 )
 from qgtm.views.signals import Change, pending
@@ -246,10 +245,10 @@ def _notices(chronicle: Chronicle, outside: Outside) -> tuple[str, ...]:
 
 def _notes(outside: Outside) -> tuple[str, ...]:
     """Return what is worth a line and no colour."""
-    found, dog = outside.undelivered, outside.watchdog
+    found = outside.undelivered
     waits = undelivered_said(found) if found and not found.failing else ""
-    short = dead_man_said(dog) if dog and is_dead_man_short(dog) else ""
-    return tuple(line for line in (waits, short) if line)
+    practice = practice_said(outside.speed, outside.watchdog)
+    return tuple(line for line in (waits, practice) if line)
 
 
 def risk_words(switch: KillSwitch) -> str:

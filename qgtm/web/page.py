@@ -230,8 +230,6 @@ def _card(matter: Matter) -> str:
 
 def _notes(told: Summary) -> Html:
     notes = [note for note in (told.problem, told.next_step, *told.notes) if note]
-    if told.speed is not None and told.speed != 1:
-        notes.append(f"Practice exchange, {told.speed:g} times real time. Ages count real seconds.")
     return Html("".join(f'<p class="note">{_coded(note)}</p>' for note in notes))
 
 

@@ -248,3 +248,26 @@ def test_red_dot_is_painted_red_and_greys_too(chrome: Browser, tmp_path: Path) -
         assert (tab.evaluate(SEEN), painted(tab)) == ("Red", RED)
         pass_seconds(tab, 91)
         assert painted(tab) == GREY
+
+
+def test_request_is_seen_without_scrolling_and_leads_to_opbs_acts(chrome: Browser, tmp_path: Path) -> None:
+    state = made_up_state(tmp_path / "request", "request", sessions=5)
+    with serving(state.root, "--no-live") as served, chrome.tab() as tab:
+        tab.become_phone()
+        tab.send("Emulation.setScriptExecutionDisabled", value=True)
+        tab.open(served.address)
+        tab.send("Emulation.setScriptExecutionDisabled", value=False)  # to look at what stands there
+        found = tab.evaluate(
+            "(r => [r.left, r.right, r.top])(document.querySelector('a.go').getBoundingClientRect())"
+        )
+        text = tab.evaluate("document.body.innerText")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+        tab.heard.clear()
+        tab.evaluate("document.querySelector('a.go').click()")
+        tab.wait_for("Page.loadEventFired")
+        path = tab.evaluate("location.pathname")
+    left, right, top = found
+    assert 0 < left < right < 360
+    assert top < 780
+    assert text.index("OpA asks to trade again") < text.index("Account value")
+    assert path == "/sign-in"  # where /acts sends whoever is not signed in

@@ -192,6 +192,14 @@ def test_halt_that_nobody_has_confirmed_flat_does_not_say_that_nothing_is_open(m
     assert "No position is open" in health(replace(closing, is_flat=True)).sentence
     left = health(replace(closing, is_flat=True, open_positions=2)).sentence
     assert "Still open" in left
+    assert "has closed" not in left
+
+
+def test_halt_has_closed_everything_only_once_nothing_is_open_by_both_counts() -> None:
+    closing = replace(CALM, mode=Mode.HALTED_HARD, open_positions=0)
+    assert "has closed everything" in health(closing).sentence
+    for more in ({"is_flat": False}, {"open_positions": 1}, {"open_positions": None}):
+        assert "closes everything" in health(replace(closing, **more)).sentence
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from qgtm.core.events import (
     Latched,
     ModeChanged,
     PositionsSeen,
+    Reconciled,
     RequestEnded,
     RequestMade,
     Stopped,
@@ -209,7 +210,15 @@ def counted(hours: float) -> list[Event]:
 
 def test_halt_says_how_long_the_cool_off_has_to_go() -> None:
     found = said(Kind.HALT, seen(halt(), FlatConfirmed(epoch=1, took_s=1.0), counted(10.5)))
-    assert "cool-off of 24 hours has 13:30:00 to go" in found
+    assert "13h 30m to go" in found
+
+
+def test_halt_that_has_cooled_off_says_what_is_still_missing_and_then_whose_turn_it_is() -> None:
+    cooled = (halt(), counted(24.5))
+    assert "Not yet: the broker has not confirmed" in said(Kind.HALT, seen(*cooled))
+    settled = (FlatConfirmed(epoch=1, took_s=1.0), Reconciled(breaks=(), positions={}, cash_usd=D(0)))
+    assert "OpA may ask to trade again now" in said(Kind.HALT, seen(*cooled, *settled))
+    assert "OpA may ask" not in said(Kind.HALT, seen(*cooled, *settled, ASKS))
 
 
 def test_dead_mans_halt_first_wants_a_restart() -> None:
@@ -278,9 +287,9 @@ def test_watchdogs_state_and_limits_are_said_in_words() -> None:
 
 def test_dead_man_that_counts_seconds_is_said_beside_the_dot() -> None:
     short = replace(WATCHDOG, alerts_s=(7.0, 13.0), flatten_s=20.0)
-    (note,) = seen(watchdog=short).notes
-    assert "7s and 13s" in note
-    assert "20s" in note
+    (note,) = seen(watchdog=short, speed=390.0).notes
+    assert note.endswith("silence of 20s closes everything.")
+    assert seen(watchdog=short, speed=1.0).notes == ()
 
 
 def test_alerts_without_a_channel_are_a_plain_line() -> None:

@@ -3,20 +3,29 @@
 import gzip
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal as D
 from html.parser import HTMLParser
 
 import pytest
 
-from qgtm.core.events import AlertRaised, BreakFound, FeedFailed, StrategyDisabled
-from qgtm.core.mode import Dot
+from qgtm.core.events import (
+    AlertRaised,
+    BreakFound,
+    FeedFailed,
+    Latched,
+    ModeChanged,
+    RequestMade,
+    StrategyDisabled,
+)
+from qgtm.core.mode import Dot, Latch, Mode, Trigger
 from qgtm.views.chronicle import Chronicle
 from qgtm.views.performance import performance
 from qgtm.views.summary import summary
 from qgtm.web.lookout import Look
 from qgtm.web.page import ageing, left_s, phone_page, policy, style
-from tests.views.told import LIMITS, closed, live, opened, outside, sample, told, traded, views
+from tests.views.told import LIMITS, WATCHDOG, closed, live, opened, outside, sample, told, traded, views
+from tests.web.office import REQUEST
 from tests.web.seen import WALL, look_at
 
 TUESDAY = date(2026, 3, 3)
@@ -275,3 +284,68 @@ def test_account_too_long_for_one_line_is_set_smaller(equity: str, name: str) ->
 def test_practice_says_how_fast_its_time_runs() -> None:
     assert "Practice exchange, 390 times real time" in page(look_at(day(), speed=390.0))
     assert "times real time" not in page(look_at(day(), speed=1.0))
+
+
+# --- what waits, what halts ---------------------------------------------------------------------
+
+
+def asked(text: str = "Trade again at half size.") -> RequestMade:
+    request = replace(REQUEST, text=text, made_at=WALL, expires_at=WALL + timedelta(minutes=10))
+    return RequestMade(request=request, monotonic_s=1.0, epoch=1)
+
+
+def links(document: str) -> list[tuple[str, str]]:
+    """Return every link to OpB's acts: (its class, its address)."""
+    found = [a for tag, a in Text(document).tags if tag == "a"]
+    return [(str(a.get("class")), str(a.get("href"))) for a in found]
+
+
+def test_request_is_a_card_right_under_the_dot_with_a_link_that_needs_no_script() -> None:
+    document = page(look_at(told(live(), asked()), wall_at=WALL))
+    text = Text(document).text
+    assert text.index("OpA asks to trade again") < text.index("Account value")
+    assert "Trade again at half size. It waits until 14:40:05 New York." in text
+    assert ("go", "/acts") in links(document)
+    between = document[document.index("</section>") : document.index("OpA asks")]
+    assert between.count("<section") == 1
+
+
+def test_your_part_is_linked_at_the_foot_of_every_page() -> None:
+    for look in (look_at(day()), look_at(Chronicle(), age_s=None)):
+        assert links(page(look)) == [("part", "/acts")]
+
+
+def test_override_is_told_with_the_link_that_ends_it() -> None:
+    soft = {"reason": "r", "at": WALL, "drawdown_frac": D("0.085")}
+    events = [
+        ModeChanged(trigger=Trigger.SOFT_CAP, before=Mode.ACTIVE, after=Mode.REDUCING, **soft),  # type: ignore[arg-type]
+        ModeChanged(trigger=Trigger.OVERRIDDEN, before=Mode.REDUCING, after=Mode.ACTIVE, **soft),  # type: ignore[arg-type]
+    ]
+    document = page(look_at(told(live(), events)))
+    assert "The soft cap is overridden" in Text(document).text
+    assert links(document) == [("go", "/acts"), ("part", "/acts")]
+
+
+def test_page_stays_small_with_all_that_can_stand_on_it() -> None:
+    fall = ModeChanged(
+        trigger=Trigger.HARD_CAP, before=Mode.ACTIVE, after=Mode.HALTED_HARD, reason="r " * 200, at=WALL
+    )
+    latched = [Latched(latch=latch, reason="r " * 200) for latch in Latch]
+    alerts = [AlertRaised(level="red", cause="c", text="t " * 150) for _ in range(8)]
+    full = told(day_of_many_closes(), fall, latched, alerts, asked("w " * 3000))
+    document = page(look_at(full, wall_at=WALL), "/live").encode()
+    assert len(document) < 30_000
+    assert document.count(b"w w w") < 400
+
+
+def test_foreign_text_in_a_request_and_in_the_watchdogs_word_never_becomes_a_tag() -> None:
+    dog = replace(WATCHDOG, state="firing", reason=EVIL, since=WALL, left={EVIL: D(1)})
+    document = page(look_at(told(live(), asked(EVIL)), wall_at=WALL, watchdog=dog))
+    tags = [tag for tag, _ in Text(document).tags]
+    assert (tags.count("script"), tags.count("img")) == (1, 0)
+
+
+def test_details_say_how_the_watchdog_is_and_after_how_long_it_acts() -> None:
+    text = Text(page(look_at(day()))).text
+    assert "Watchdog: watching, 1s ago." in text
+    assert "closes everything after 15m 0s" in text
