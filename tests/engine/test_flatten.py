@@ -99,6 +99,8 @@ def hours(is_open: bool, opens_in_h: float, closes_in_h: float) -> MarketHoursSe
 HELD = begun(*bought(4_000), quotes(GLD=100))
 
 
+@pytest.mark.fault("D7")
+@pytest.mark.invariant("V5", "V7")
 def test_hard_cap_cancels_everything_and_looks_at_once_and_not_on_the_next_turn() -> None:
     samples = [sampled(870_000, 100.0 + 10 * n, GLD="67.5") for n in range(3)]
     step = taken(HELD, *samples)
@@ -107,6 +109,7 @@ def test_hard_cap_cancels_everything_and_looks_at_once_and_not_on_the_next_turn(
     assert (step.state.switch.mode, step.state.switch.kill_epoch) == (Mode.HALTED_HARD, 1)
 
 
+@pytest.mark.fault("D5")
 def test_position_is_closed_at_market_under_the_id_that_halt_session_symbol_and_attempt_make() -> None:
     step = taken(halted(*bought(4_000)), seen(GLD=4_000))
     (fact,), (made,) = step.events, sent(step)
@@ -120,6 +123,8 @@ def test_position_is_closed_at_market_under_the_id_that_halt_session_symbol_and_
 positions = st.dictionaries(st.sampled_from(TRADED), st.integers(-900, 900).filter(bool), max_size=5)
 
 
+@pytest.mark.fault("A8", "C12")
+@pytest.mark.invariant("V8")
 @given(positions, st.floats(0, 1))
 def test_closing_orders_come_from_the_brokers_book_and_only_reduce(broker, freedom) -> None:
     free = {s: int(abs(q) * freedom) for s, q in broker.items()}
@@ -143,6 +148,7 @@ def test_closing_order_takes_each_owners_part() -> None:
     assert made.shares == {"a": -400, "b": 100}
 
 
+@pytest.mark.fault("A8", "D4")
 def test_only_the_symbol_whose_order_still_lives_waits() -> None:
     state = halted(*bought(100), *bought(70, "SLV", number=1), formed(order(50, "SLV", number=2)))
     step = taken(state, seen(GLD=100, SLV=70))
@@ -152,6 +158,7 @@ def test_only_the_symbol_whose_order_still_lives_waits() -> None:
     assert not [e for e in asked(step.state, after(10_000)) if isinstance(e, Cancel)]
 
 
+@pytest.mark.fault("C9", "C15")
 def test_what_only_the_broker_counts_is_closed_too() -> None:
     (made,) = sent(taken(halted(), seen(SLV=70)))
     assert (made.symbol, made.quantity, made.shares) == ("SLV", 70, {"residual": -70})
@@ -165,6 +172,7 @@ def filled(made: Order, quantity: object, state: OrderState) -> Event:
     return updated(made, quantity, 100, state)
 
 
+@pytest.mark.fault("C5", "D1")
 def test_partial_fill_is_followed_by_the_rest_under_the_next_number() -> None:
     first = taken(halted(*bought(100)), seen(GLD=100))
     (made,) = sent(first)
@@ -173,6 +181,7 @@ def test_partial_fill_is_followed_by_the_rest_under_the_next_number() -> None:
     assert (rest.quantity, rest.client_order_id) == (70, flatten_id(1, SESSION, "GLD", 1))
 
 
+@pytest.mark.fault("C14", "D4")
 def test_tries_come_at_once_at_first_then_slower_but_never_more_than_half_a_minute_apart() -> None:
     state, now, gaps, last = halted(*bought(100)), NOON, [], NOON
     while len(gaps) < 9:
@@ -189,6 +198,7 @@ def test_tries_come_at_once_at_first_then_slower_but_never_more_than_half_a_minu
     assert numbers == [str(n) for n in range(9)]
 
 
+@pytest.mark.fault("D6")
 def test_order_that_the_broker_does_not_have_is_sent_again_under_its_own_id() -> None:
     first = taken(halted(*bought(100)), seen(GLD=100))
     (made,) = sent(first)
@@ -240,6 +250,8 @@ def told(state: State, seconds: float) -> list[FlattenDelayed]:
     return delays(state, after(seconds))
 
 
+@pytest.mark.fault("C14", "D2", "D4")
+@pytest.mark.invariant("V7")
 def test_what_is_left_is_told_within_the_minute_and_again_until_it_is_flat() -> None:
     state = changed(halted(*bought(100), *bought(70, "SLV", number=1)), seen(SLV=70))
     assert told(state, 54) == []
@@ -256,6 +268,7 @@ def test_turn_of_the_loop_tells_it() -> None:
     assert kinds(step.events) == ["FlattenDelayed", "AlertRaised"]
 
 
+@pytest.mark.fault("D4")
 def test_alert_names_what_is_left_in_red() -> None:
     step = taken(halted(), FlattenDelayed(epoch=1, left={"SLV": dec(70)}, at=NOON))
     (alert,) = step.events
@@ -279,6 +292,7 @@ def shut(hour: float) -> Any:
     return CLOSES + timedelta(hours=hour - 16)
 
 
+@pytest.mark.fault("D3")
 def test_halt_with_the_market_closed_is_told_at_once_with_the_open_and_again_a_minute_after_it() -> None:
     state = changed(SHUT, halt())
     (first,) = told(state, 5 * 3600)
@@ -288,12 +302,14 @@ def test_halt_with_the_market_closed_is_told_at_once_with_the_open_and_again_a_m
     assert [bool(told(state, open_s + s)) for s in (54, 55)] == [False, True]
 
 
+@pytest.mark.fault("D3")
 @pytest.mark.parametrize(("hour", "goes"), [(16.5, False), (18.9, False), (19.1, True), (23.0, True)])
 def test_orders_wait_at_the_broker_for_the_open_but_not_before_seven_in_the_evening(hour, goes) -> None:
     orders = sent(taken(changed(SHUT, halt()), seen(shut(hour), GLD=100), now=shut(hour)))
     assert [o.client_order_id for o in orders] == ["qgtm-1-flatten-20260107-GLD-0"] * goes
 
 
+@pytest.mark.fault("D3")
 def test_order_that_waits_for_the_open_outlives_the_night_and_counts_as_a_try_afterwards() -> None:
     night = taken(changed(SHUT, halt()), seen(shut(20), GLD=100), now=shut(20))
     (made,) = sent(night)
@@ -327,6 +343,7 @@ def in_vain(times: int) -> State:
     return state
 
 
+@pytest.mark.fault("C14")
 def test_broker_is_asked_to_close_all_when_our_own_tries_come_to_nothing() -> None:
     assert CloseAll(1) not in asked(in_vain(4), after(301))
     assert CloseAll(1) not in asked(in_vain(5), after(299))
@@ -336,6 +353,8 @@ def test_broker_is_asked_to_close_all_when_our_own_tries_come_to_nothing() -> No
     assert [CloseAll(1) in asked(state, after(301 + s)) for s in (299, 300)] == [False, True]
 
 
+@pytest.mark.fault("D13")
+@pytest.mark.mistake(1)
 def test_clocks_are_read_each_minute_of_a_hard_halt_until_it_has_cooled_off() -> None:
     state = halted()
     assert CountCoolOff() in asked(state)
@@ -349,6 +368,8 @@ def test_clocks_are_read_each_minute_of_a_hard_halt_until_it_has_cooled_off() ->
 # --- and back -----------------------------------------------------------------------------------
 
 
+@pytest.mark.mistake(2)
+@pytest.mark.invariant("V19")
 def test_reset_wants_half_of_what_the_views_ask_for_now_and_restarts_the_risk_peak() -> None:
     fallen = taken(HELD, *[sampled(870_000, 100.0 + 10 * n, GLD="67.5") for n in range(3)]).state
     view = SignalsComputed(session=SESSION, signals={"a": {"GLD": 1.0}}, carried={})
@@ -366,6 +387,7 @@ def test_reset_wants_half_of_what_the_views_ask_for_now_and_restarts_the_risk_pe
     assert step.state.drawdown.lifetime_frac == Decimal("0.13")
 
 
+@pytest.mark.invariant("V20")
 def test_each_session_of_the_ramp_wants_a_step_more() -> None:
     view = SignalsComputed(session=SESSION, signals={"a": {"GLD": 1.0}}, carried={})
     back = ModeChanged(
@@ -379,6 +401,7 @@ def test_each_session_of_the_ramp_wants_a_step_more() -> None:
     assert [round(w / weights[-1], 4) for w in weights] == [0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.0]
 
 
+@pytest.mark.invariant("V7")
 def test_latch_does_not_keep_a_flatten_back() -> None:
     state = begun(*bought(100), BreakFound(subject="GLD", ours=dec(100), brokers=dec(90), detail="x"), halt())
     state = renewed(state, switch=changed(state, Latched(latch=Latch.BREAK, reason="x")).switch)

@@ -143,6 +143,7 @@ def hours(is_open: bool, opens_in_h: float, closes_in_h: float) -> MarketHoursSe
     )
 
 
+@pytest.mark.fault("F3")
 def test_market_that_the_broker_has_closed_is_told_once_and_no_session_opens() -> None:
     state = folded([booted(), hours(False, 22, 28)])
     first = taken(state, turned())
@@ -153,6 +154,7 @@ def test_market_that_the_broker_has_closed_is_told_once_and_no_session_opens() -
     assert taken(first.state, turned()).events == ()
 
 
+@pytest.mark.fault("F3")
 def test_session_ends_when_the_broker_closes_early_and_no_round_is_planned() -> None:
     state = begun(targets(GLD=0.05), hours(True, 20, -0.5))
     assert not is_round_due(state, NOON, PARAMS)
@@ -175,6 +177,8 @@ ASKED = changed(PENDING, quotes(GLD=100))
 A_MINUTE = timedelta(seconds=60)
 
 
+@pytest.mark.fault("A16", "B12", "C9", "D7")
+@pytest.mark.invariant("V14")
 @pytest.mark.parametrize(
     ("why", "state", "now", "is_due"),
     [
@@ -214,6 +218,7 @@ def test_round_is_due_only_when_nothing_is_in_doubt(why, state, now, is_due) -> 
     assert asked == ([FetchQuotes(("GLD",))] if is_due else [])
 
 
+@pytest.mark.invariant("V3")
 def test_round_writes_intents_down_before_it_submits_them() -> None:
     after = taken(PENDING, quotes(GLD=100))
     (fact,), (effect,) = after.events, after.effects
@@ -222,6 +227,9 @@ def test_round_writes_intents_down_before_it_submits_them() -> None:
     assert after.state.live_orders == (fact.order,)
 
 
+@pytest.mark.fault("D7")
+@pytest.mark.mistake(3)
+@pytest.mark.invariant("V5")
 def test_quotes_that_come_while_nothing_may_go_out_lead_to_nothing() -> None:
     for state in (switched(PENDING, Mode.HALTED_HARD), switched(PENDING, Mode.ACTIVE, Latch.BREAK), begun()):
         after = taken(state, quotes(GLD=100))
@@ -245,6 +253,7 @@ def test_refusal_that_passes_by_itself_is_told_once_and_asked_again() -> None:
     assert kinds(now_fine.events) == ["IntentFormed"]
 
 
+@pytest.mark.fault("E14")
 def test_symbol_without_a_quote_keeps_the_targets_open() -> None:
     state = begun(*bought(500), targets(GLD=0.05, SLV=0.05))
     after = taken(state, quotes(GLD=100))
@@ -270,12 +279,15 @@ NOT_FOUND = OrderNotFound(client_order_id=WHAT.client_order_id)
 UNKNOWN = OrderUnknown(client_order_id=WHAT.client_order_id, reason="no reply in 5 s")
 
 
+@pytest.mark.fault("A3")
 def test_unknown_order_is_asked_about_and_not_sent_again_at_once() -> None:
     state = begun(formed(WHAT), UNKNOWN)
     assert AskOrder(WHAT.client_order_id) in effects(state, turned())
     assert effects(state, NOT_FOUND, NOON + timedelta(seconds=29)) == []
 
 
+@pytest.mark.fault("A3")
+@pytest.mark.invariant("V4")
 def test_unknown_order_that_the_broker_does_not_have_is_sent_again_under_its_own_id() -> None:
     state = begun(formed(WHAT), UNKNOWN)
     (again,) = effects(state, NOT_FOUND, NOON + timedelta(seconds=30))
@@ -293,6 +305,7 @@ def test_unknown_order_expires_once_its_session_is_over() -> None:
         assert after.state.orders[WHAT.client_order_id].state is OrderState.EXPIRED
 
 
+@pytest.mark.fault("G2")
 def test_order_of_an_earlier_daemon_that_never_arrived_is_not_sent_again_but_planned_anew() -> None:
     state = begun(formed(WHAT), booted(2))
     early = taken(state, NOT_FOUND, now=NOON + timedelta(seconds=29))
@@ -302,6 +315,8 @@ def test_order_of_an_earlier_daemon_that_never_arrived_is_not_sent_again_but_pla
     assert after.state.orders[WHAT.client_order_id].state is OrderState.EXPIRED
 
 
+@pytest.mark.fault("A3", "D7")
+@pytest.mark.invariant("V5")
 @pytest.mark.parametrize("mode", [Mode.REDUCING, Mode.HALTED_HARD, Mode.HALTED_DEAD_MAN])
 def test_unknown_order_that_is_not_wanted_any_more_is_not_sent_again(mode) -> None:
     state = switched(begun(formed(WHAT), UNKNOWN), mode)
@@ -330,6 +345,8 @@ def test_order_that_rests_too_long_is_cancelled() -> None:
     assert [type(e) for e in late] == [Cancel, PollOrders]
 
 
+@pytest.mark.fault("D7")
+@pytest.mark.invariant("V5", "V6")
 @pytest.mark.parametrize(
     ("mode", "latches", "growing", "reducing"),
     [
@@ -353,6 +370,7 @@ def test_order_of_a_flatten_is_left_at_work() -> None:
     assert not [e for e in effects(state, turned()) if isinstance(e, Cancel | CancelAll)]
 
 
+@pytest.mark.fault("A7", "A8", "A9")
 def test_refused_order_is_told_and_not_planned_again() -> None:
     state = changed(PENDING, formed(WHAT))
     after = taken(state, OrderRejected(client_order_id=WHAT.client_order_id, code=403, reason="no power"))
@@ -360,6 +378,7 @@ def test_refused_order_is_told_and_not_planned_again() -> None:
     assert kinds(taken(after.state, quotes(GLD=100)).events) == ["TargetsReached"]
 
 
+@pytest.mark.fault("C4", "C6")
 def test_order_that_filled_more_than_was_ordered_is_told_in_red() -> None:
     after = taken(begun(formed(WHAT)), updated(WHAT, 130, 100))
     (alert,) = after.events
@@ -386,6 +405,7 @@ GARBAGE = {
 }
 
 
+@pytest.mark.fault("G10", "I8")
 @pytest.mark.parametrize("what", GARBAGE)
 def test_strategy_that_fails_is_disabled_and_the_others_run(what) -> None:
     at = desk(Made("bad", ("GLD",), GARBAGE[what]), always("good", SLV=0.5))
@@ -403,6 +423,7 @@ def test_strategy_that_fails_is_disabled_and_the_others_run(what) -> None:
     assert kinds(again.events) == ["SignalsComputed", "TargetsSet"]
 
 
+@pytest.mark.fault("G10")
 def test_strategy_that_carries_what_no_journal_can_hold_is_disabled() -> None:
     class Unwritable(Made):
         def encode(self, carried: object) -> object:
@@ -412,6 +433,7 @@ def test_strategy_that_carries_what_no_journal_can_hold_is_disabled() -> None:
     assert kinds(taken(begun(), BARS, at=at).events)[0] == "StrategyDisabled"
 
 
+@pytest.mark.fault("E14")
 def test_symbol_without_a_view_keeps_the_last_one() -> None:
     at = desk(always("a", GLD=0.5, SLV=0.25))
     first = taken(begun(), BARS, at=at).state
@@ -451,6 +473,7 @@ def test_halted_fund_sets_no_targets() -> None:
     assert kinds(after.events) == ["SignalsComputed"]
 
 
+@pytest.mark.invariant("V6")
 @given(
     st.dictionaries(st.sampled_from(["GLD", "SLV", "GDX"]), st.floats(-1, 1), min_size=1),
     st.integers(-900, 900),
@@ -476,6 +499,7 @@ def fallen(state: State, equity: object, *, mark: object, start_s: float = 100.0
 HOLDING = begun(*bought(4_000), quotes(GLD=100))  # $400,000 of a million
 
 
+@pytest.mark.invariant("V6")
 def test_soft_cap_halves_what_is_held_once() -> None:
     after = fallen(HOLDING, 910_000, mark="77.5")  # 4,000 shares lose 22.5 each: 9%
     assert kinds(after.events) == ["ModeChanged", "AlertRaised", "TargetsSet"]
@@ -499,6 +523,7 @@ def test_halving_that_waits_for_the_next_open_outlives_the_views_of_the_close(vi
         assert after.weights["GLD"] == pytest.approx(half, abs=2e-6)
 
 
+@pytest.mark.invariant("V6")
 def test_cap_that_acts_again_after_its_override_does_not_halve_twice() -> None:
     first = fallen(HOLDING, 910_000, mark="77.5").state
     overridden = ModeChanged(
@@ -517,6 +542,7 @@ def test_cap_that_acts_again_after_its_override_does_not_halve_twice() -> None:
     assert again.state.weights == first.weights
 
 
+@pytest.mark.fault("D10")
 def test_one_sample_below_the_cap_moves_nothing() -> None:
     assert taken(HOLDING, sampled(860_000, 100.0, GLD=65)).events == ()
 
@@ -543,6 +569,8 @@ def test_recovered_fund_is_told_of_and_not_halved_again() -> None:
 FOUND = BreakFound(subject="GLD", ours=dec(0), brokers=dec(500), detail="Look.")
 
 
+@pytest.mark.fault("C9")
+@pytest.mark.invariant("V13")
 def test_break_latches_and_only_its_acceptance_clears_it() -> None:
     after = taken(PENDING, FOUND)
     assert kinds(after.events) == ["Latched", "AlertRaised"]
@@ -565,6 +593,8 @@ def test_latch_stays_until_the_last_break_is_accepted() -> None:
     assert kinds(last.events) == ["Unlatched"]
 
 
+@pytest.mark.fault("B2")
+@pytest.mark.invariant("V14")
 def test_lost_broker_latches_and_cancels_all_that_rests_and_keeps_positions() -> None:
     resting, unsent = order(-50, number=1, is_reducing=True), order(10, "SLV", number=2)
     state = begun(*bought(100), formed(resting), updated(resting, 0, 0), formed(unsent))
@@ -580,6 +610,7 @@ def test_lost_broker_latches_and_cancels_all_that_rests_and_keeps_positions() ->
     assert back.switch.latches == (Latch.DISCONNECTED,)
 
 
+@pytest.mark.invariant("V11")
 @given(
     st.lists(st.sampled_from(["time", "quotes", "sample", "found", "unknown", "accepted", "filled", "bars"]))
 )
