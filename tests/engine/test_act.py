@@ -1,4 +1,4 @@
-"""What one person may do alone: override, revoke, halt, resume, enable, try; and what it leaves of the book."""
+"""What one person may do alone: override, revoke, halt, resume, enable, try; and what it leaves."""
 
 from dataclasses import replace
 from datetime import timedelta
