@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.faults.mapping import unknown_ids
+from tests.faults.result import Recorder
+
 REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / "shared" / "data"
 
@@ -33,9 +36,17 @@ def shared_data() -> Path:
     return SHARED
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the results of marked tests be kept for docs/faults.md, once however many workers there are."""
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
+        config.pluginmanager.register(Recorder(REPO))
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m is read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses `shared_data`, so that -m "not real_data" needs no second list."""
+    """Mark what uses `shared_data`, so that -m "not real_data" needs no second list; know every id."""
+    if unknown := unknown_ids(items):
+        raise pytest.UsageError("No such row in tests/faults/catalogue.py: " + "; ".join(unknown))
     for item in items:
         if "shared_data" in getattr(item, "fixturenames", ()):
             item.add_marker("real_data")

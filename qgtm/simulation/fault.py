@@ -25,7 +25,7 @@ Plan = Callable[["Story", Random, Session], None]
 
 @dataclass(frozen=True)
 class FaultClass:
-    """One class: which rows it stands for, and how it is planned into a session."""
+    """One class: the rows it stands for, none where it is no fault, and how it is planned into a session."""
 
     rows: str
     plan: Plan
@@ -327,8 +327,8 @@ CLASSES: Final[dict[str, FaultClass]] = {
     "partial": FaultClass("C5 C6 D1", _partial_fills),
     "manual": FaultClass("C9 C15 B10", _at_once(_manual_trade)),
     "deposit": FaultClass("C11", _at_once(_deposit)),
-    "soft": FaultClass("KS", _falls(0.083, 0.112, "soft")),
-    "hard": FaultClass("KS D11", _falls(0.123, 0.16, "hard")),
+    "soft": FaultClass("", _falls(0.083, 0.112, "soft")),
+    "hard": FaultClass("D11", _falls(0.123, 0.16, "hard")),
     "halted": FaultClass("D2", _at_once(_halted_symbol, 2)),
     "bad print": FaultClass("D10", _at_once(_bad_print)),
     "no quotes": FaultClass("E1 E14", _spell(lambda c: {"quotes_fail": c.uniform(0.3, 1)}, 30, 400)),
@@ -349,9 +349,9 @@ CLASSES: Final[dict[str, FaultClass]] = {
     "disk full": FaultClass("H1 H7", _at_once(_disk_full)),
     "sync error": FaultClass("H5", _at_once(_sync_error)),
     "tampered": FaultClass("I4 I9", _at_once(_tampered)),
-    "halt": FaultClass("J KS", _at_once(_halt_by_hand)),
-    "flatten": FaultClass("J KS", _at_once(_flatten_by_hand)),
-    "override": FaultClass("KS D14", _at_once(_override_by_hand, 2)),
+    "halt": FaultClass("", _at_once(_halt_by_hand)),
+    "flatten": FaultClass("", _at_once(_flatten_by_hand)),
+    "override": FaultClass("D14", _at_once(_override_by_hand, 2)),
     "limits": FaultClass("D14", _at_once(_limits_by_hand)),
     "nonsense": FaultClass("J2 J5 D14", _at_once(_nonsense_by_hand, 3)),
 }

@@ -105,6 +105,7 @@ def test_a_reducing_market_order_says_that_it_closes_and_names_no_price(side: Si
     assert "limit_price" not in body
 
 
+@pytest.mark.fault("A7", "A9", "A10")
 @pytest.mark.parametrize(
     ("status", "code", "message"),
     [
@@ -150,6 +151,8 @@ DOUBTS: dict[str, Answer] = {
 }
 
 
+@pytest.mark.fault("A2", "A3", "A4", "A12")
+@pytest.mark.invariant("V4")
 @pytest.mark.parametrize("doubt", DOUBTS)
 def test_whatever_is_no_clean_answer_leaves_the_order_unknown_and_sent_once(doubt: str) -> None:
     outcome, venue = submitted(DOUBTS[doubt])
@@ -158,6 +161,7 @@ def test_whatever_is_no_clean_answer_leaves_the_order_unknown_and_sent_once(doub
     assert len(venue.asked) == 1
 
 
+@pytest.mark.fault("A3")
 def test_a_refused_connection_leaves_the_order_unknown() -> None:
     with serving(hang_up) as venue:
         url = venue.url
@@ -166,6 +170,8 @@ def test_a_refused_connection_leaves_the_order_unknown() -> None:
     ours.close()
 
 
+@pytest.mark.fault("A5")
+@pytest.mark.invariant("V4")
 def test_an_id_that_is_taken_by_our_own_order_is_accepted_without_a_second_sending() -> None:
     unique = reply(422, {"code": 40010001, "message": "client_order_id must be unique"})
     outcome, venue = submitted(
@@ -177,6 +183,7 @@ def test_an_id_that_is_taken_by_our_own_order_is_accepted_without_a_second_sendi
     assert venue.asked[1].query == {"client_order_id": order().client_order_id}
 
 
+@pytest.mark.fault("A5")
 @pytest.mark.parametrize(
     "second", [reply(404, {"code": 40410000, "message": "no"}), reply(500), reply(200, stated(symbol="SLV"))]
 )
@@ -186,6 +193,7 @@ def test_an_id_that_is_taken_by_who_knows_what_stays_unknown(second: Answer) -> 
     assert isinstance(outcome, Unknown)
 
 
+@pytest.mark.fault("C12", "L2", "L5")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -210,6 +218,8 @@ def test_nonsense_that_got_past_every_check_is_still_not_sent(changes: dict[str,
 # --- call limits --------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("A6")
+@pytest.mark.invariant("V22")
 def test_a_429_holds_the_order_back_stops_ordinary_calls_and_lets_a_cancel_pass() -> None:
     epoch = 1_700_000_000
     limits = {
@@ -235,6 +245,7 @@ def test_a_429_holds_the_order_back_stops_ordinary_calls_and_lets_a_cancel_pass(
         ours.close()
 
 
+@pytest.mark.fault("A6", "D8")
 def test_a_reducing_order_finds_room_when_ordinary_calls_are_used_up() -> None:
     budget = CallBudget(time.monotonic)
     while budget.take() == 0.0:
@@ -246,6 +257,8 @@ def test_a_reducing_order_finds_room_when_ordinary_calls_are_used_up() -> None:
         ours.close()
 
 
+@pytest.mark.fault("D8")
+@pytest.mark.invariant("V22")
 def test_the_way_out_of_a_kill_reads_positions_from_the_urgent_share() -> None:
     budget = CallBudget(time.monotonic)
     while budget.take() == 0.0:
@@ -259,6 +272,8 @@ def test_the_way_out_of_a_kill_reads_positions_from_the_urgent_share() -> None:
 # --- reads --------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("A2", "A11", "A12")
+@pytest.mark.mistake(9)
 @pytest.mark.parametrize("doubt", DOUBTS)
 def test_a_read_that_cannot_be_believed_raises_at_once_and_is_not_retried(doubt: str) -> None:
     with serving(DOUBTS[doubt]) as venue:
@@ -284,6 +299,7 @@ def test_a_404_from_something_in_between_is_no_proof_that_there_is_no_order() ->
         ours.close()
 
 
+@pytest.mark.fault("A13", "A17")
 def test_a_missing_account_field_is_named() -> None:
     body = {"id": "1", "account_number": "PA1", "status": "ACTIVE", "last_equity": "1", "equity": None}
     with serving(reply(200, body)) as venue:
@@ -330,6 +346,7 @@ def test_all_orders_come_page_by_page_even_when_many_share_a_moment() -> None:
         ours.close()
 
 
+@pytest.mark.fault("E10")
 def test_a_broker_that_sends_one_full_page_again_and_again_is_not_asked_for_ever() -> None:
     rows = [stated(id=f"{number:08d}-0000-0000-0000-000000000000") for number in range(500)]
     with serving(reply(200, rows)) as venue:
@@ -340,6 +357,7 @@ def test_a_broker_that_sends_one_full_page_again_and_again_is_not_asked_for_ever
         ours.close()
 
 
+@pytest.mark.fault("A9")
 @pytest.mark.parametrize(
     ("answer", "taken"),
     [(reply(204), True), (reply(422, {"code": 42210000, "message": "order is not cancelable"}), False)],
@@ -369,6 +387,7 @@ def test_an_id_that_is_none_is_not_asked_to_be_cancelled() -> None:
         assert venue.asked == []
 
 
+@pytest.mark.fault("C17")
 def test_cash_flows_leave_out_fills_splits_and_earlier_days_and_read_every_page() -> None:
     rows: list[dict[str, Any]] = []
     for number in range(120):
@@ -424,6 +443,8 @@ def test_a_stream_address_that_would_show_the_keys_or_is_none_is_refused(url: st
         OrderWire(KEYS, url)
 
 
+@pytest.mark.fault("J13")
+@pytest.mark.invariant("V27")
 def test_keys_are_never_shown() -> None:
     with pytest.raises(ConfigError):
         Keys("PK", "")
@@ -442,6 +463,8 @@ def test_a_proxy_variable_does_not_reroute_an_order(monkeypatch: pytest.MonkeyPa
     assert outcome == Accepted(ID)
 
 
+@pytest.mark.fault("J13")
+@pytest.mark.invariant("V27")
 def test_no_log_of_a_whole_round_holds_the_secret(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         submitted(reply(200, stated()))

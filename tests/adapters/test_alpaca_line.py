@@ -28,6 +28,8 @@ def settled(count: int) -> bool:
     return False
 
 
+@pytest.mark.fault("A2")
+@pytest.mark.mistake(9)
 @pytest.mark.parametrize("fault", [hang, drip])
 def test_a_call_that_hangs_or_drips_ends_at_its_limit_and_leaves_no_thread(fault: object) -> None:
     before = calls()
@@ -99,6 +101,7 @@ def test_a_silent_server_ends_a_read_before_the_whole_call_is_given_up(
         line.close()
 
 
+@pytest.mark.fault("A12")
 @pytest.mark.parametrize("problem", [IncompleteRead(b""), HTTPError("cut"), OSError("gone"), SSLError("no")])
 def test_whatever_breaks_below_is_no_answer(problem: Exception) -> None:
     class Broken(BaseAdapter):
@@ -112,6 +115,7 @@ def test_whatever_breaks_below_is_no_answer(problem: Exception) -> None:
         Line(adapter=Broken()).ask("GET", "http://exchange.test", {})
 
 
+@pytest.mark.fault("A12")
 def test_a_redirect_is_not_followed_whatever_the_caller_says() -> None:
     with serving(reply(307, {}, {"Location": "/elsewhere"}), reply(200, {})) as venue:
         line = Line()

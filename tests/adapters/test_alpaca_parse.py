@@ -53,6 +53,7 @@ def test_an_order_keeps_the_brokers_word_and_cumulative_counts() -> None:
     assert found.updated_at == datetime(2024, 1, 5, 15, 0, 1, 123456, UTC)
 
 
+@pytest.mark.fault("A13")
 def test_every_status_that_the_client_library_knows_is_mapped() -> None:
     from alpaca.trading.enums import OrderStatus
 
@@ -61,11 +62,13 @@ def test_every_status_that_the_client_library_knows_is_mapped() -> None:
         assert found.state is ENDED.get(status.value, OrderState.WORKING)
 
 
+@pytest.mark.fault("A13")
 def test_a_status_that_is_new_counts_as_working_and_keeps_its_word() -> None:
     found = parse.order(an_order(status="held_by_the_moon", side="sell_short_exempt"))
     assert (found.state, found.status, found.side) == (OrderState.WORKING, "held_by_the_moon", None)
 
 
+@pytest.mark.fault("A13")
 @pytest.mark.parametrize("name", ["id", "client_order_id", "qty", "status"])
 @pytest.mark.parametrize("how", ["missing", "null"])
 def test_an_order_without_what_we_need_is_refused_by_that_name(name: str, how: str) -> None:
@@ -76,12 +79,14 @@ def test_an_order_without_what_we_need_is_refused_by_that_name(name: str, how: s
         parse.order(body)
 
 
+@pytest.mark.fault("A17", "L1", "L2")
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-inf", "1e308", "ten", "", [], {}, True, "1_0e13"])
 def test_a_quantity_that_cannot_be_believed_is_refused(value: object) -> None:
     with pytest.raises(BrokerError, match="qty"):
         parse.order(an_order(qty=value))
 
 
+@pytest.mark.fault("L2")
 @pytest.mark.parametrize("name", ["filled_qty", "filled_avg_price"])
 def test_a_negative_fill_is_refused(name: str) -> None:
     with pytest.raises(BrokerError, match=f"{name} -1"):
@@ -143,6 +148,7 @@ def test_a_position_without_a_price_is_marked_at_the_last_one_there_is() -> None
     assert parse.position(body).mark == Decimal(28)
 
 
+@pytest.mark.fault("A16")
 def test_a_blocked_account_is_blocked_whoever_blocked_it() -> None:
     body: dict[str, Any] = {
         "account_number": "PA1", "status": "ACTIVE", "equity": "1", "last_equity": "1", "cash": "-5.5",

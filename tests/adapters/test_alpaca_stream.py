@@ -132,12 +132,15 @@ def test_hints_come_after_the_stream_listens() -> None:
         assert ours.state is StreamState.LISTENING
 
 
+@pytest.mark.fault("B1")
 def test_a_drop_is_told_and_the_next_listening_asks_for_a_back_fill() -> None:
     with played([Listening(), ConnectionResetError("peer")], [Listening()]) as (_, notes):
         assert notes.wait(lambda n: n.words == ["connected", "dropped", "connected"])
         assert "peer" in notes.said[1][1]
 
 
+@pytest.mark.fault("B2")
+@pytest.mark.invariant("V14")
 def test_three_failed_tries_lose_the_stream_once_and_tries_go_on_until_one_succeeds() -> None:
     fails = [[OSError("no")]] * 7
     with played([Listening(), OSError("gone")], *fails, [Listening()]) as (ours, notes):
@@ -153,6 +156,7 @@ def test_a_stream_that_never_listens_is_disconnected_after_its_first_try() -> No
         assert notes.words == []
 
 
+@pytest.mark.fault("B2")
 def test_a_connection_that_breaks_at_once_every_time_is_lost_too() -> None:
     with played([Listening(), OSError("flapping")]) as (_, notes):
         assert notes.wait(lambda n: "lost" in n.words)
@@ -166,6 +170,7 @@ def test_tries_that_are_refused_at_once_are_still_spread() -> None:
         assert time.monotonic() - began_s >= 0.6  # the first at once, two more 0.3 s apart
 
 
+@pytest.mark.fault("B2")
 def test_three_tries_that_hear_nothing_take_less_than_thirty_seconds() -> None:
     from qgtm.adapters.alpaca_stream import BACK_OFF_S, LISTEN_S, TRIES
 
@@ -180,6 +185,7 @@ def test_three_tries_that_hear_nothing_take_less_than_thirty_seconds() -> None:
     assert max(BACK_OFF_S) == 30.0
 
 
+@pytest.mark.fault("B8")
 def test_a_listener_that_fails_does_not_end_the_stream(caplog: pytest.LogCaptureFixture) -> None:
     notes = Notes()
     broken = notes.callbacks() | {"on_hint": lambda _: [][1]}
@@ -215,6 +221,7 @@ def test_a_frame_gives_cumulative_counts_as_bytes_and_as_text() -> None:
         assert hint.raw["execution_id"] == "e-1"
 
 
+@pytest.mark.fault("B8")
 @pytest.mark.parametrize(
     "frame",
     [b"\xff\xfe", b"{", b"[" * 99_999, json.dumps({"stream": "trade_updates", "data": 3}),
@@ -233,6 +240,7 @@ def test_other_frames_say_nothing(frame: str) -> None:
     assert heard_from(frame) == ()
 
 
+@pytest.mark.fault("A13")
 def test_an_unknown_event_and_status_pass_with_their_words() -> None:
     update = json.loads(json.dumps(UPDATE))
     update["data"] |= {"event": "moon_landing", "order": update["data"]["order"] | {"status": "lunar"}}
@@ -247,6 +255,7 @@ def bar(**changes: Any) -> dict[str, Any]:
     return body | {"t": msgpack.Timestamp(1704466800, 0)} | changes
 
 
+@pytest.mark.fault("E3")
 def test_minute_bars_and_halts_are_read_and_nonsense_is_left_out() -> None:
     frame = [bar(), bar(h=1), bar(o=float("nan")), bar(c=-1), bar(t="noon"), bar(T="q")]
     halt = {"T": "s", "S": "GLD", "sc": "H", "rc": "T12", "t": msgpack.Timestamp(1704466801, 5)}
@@ -335,6 +344,7 @@ def test_the_order_stream_hears_updates_and_after_a_drop_connects_again() -> Non
     assert notes.said[1][1].order.filled_quantity == Decimal(4)
 
 
+@pytest.mark.fault("A10", "B5")
 def test_keys_that_are_refused_leave_the_stream_disconnected_and_lost() -> None:
     async def script(connection: ServerConnection, _count: int) -> None:
         await connection.recv()
@@ -350,6 +360,7 @@ def test_keys_that_are_refused_leave_the_stream_disconnected_and_lost() -> None:
         assert ours.stop()
 
 
+@pytest.mark.fault("B3", "B4")
 def test_a_server_that_accepts_and_says_nothing_never_counts_as_listening() -> None:
     async def script(connection: ServerConnection, _count: int) -> None:
         await connection.wait_closed()
@@ -362,6 +373,7 @@ def test_a_server_that_accepts_and_says_nothing_never_counts_as_listening() -> N
         assert ours.stop()
 
 
+@pytest.mark.fault("B4")
 def test_a_frozen_peer_is_seen_within_fifteen_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = alpaca_wire.SOCKET
     assert settings == {"ping_interval": 5, "ping_timeout": 5, "close_timeout": 1}
@@ -407,6 +419,7 @@ def test_stopping_does_not_wait_for_a_frozen_peer() -> None:
         assert time.monotonic() - began < 2.0
 
 
+@pytest.mark.fault("B6")
 def test_a_refused_handshake_counts_as_a_failed_try() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}/stream"
@@ -454,6 +467,8 @@ def test_the_bar_stream_subscribes_and_hears_bars() -> None:
 # --- the secret ---------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("J13")
+@pytest.mark.invariant("V27")
 def test_at_debug_level_no_logger_prints_the_secret(caplog: pytest.LogCaptureFixture) -> None:
     async def script(connection: ServerConnection, _count: int) -> None:
         await greeted(connection)

@@ -26,6 +26,8 @@ def test_the_call_after_a_full_minute_of_ordinary_calls_waits_for_the_first_to_a
     assert budget.take() == 0.0
 
 
+@pytest.mark.fault("A6", "D8")
+@pytest.mark.invariant("V22")
 def test_ordinary_calls_never_use_what_is_kept_for_a_cancel() -> None:
     budget = CallBudget(Hand())
     for _ in range(500):
@@ -40,6 +42,7 @@ def test_urgent_calls_go_on_in_the_ordinary_share_when_theirs_is_used_up() -> No
     assert granted == 40 + 120
 
 
+@pytest.mark.invariant("V22")
 def test_any_minute_holds_at_most_160_calls_whatever_their_order() -> None:
     hand = Hand()
     budget = CallBudget(hand)
@@ -52,6 +55,8 @@ def test_any_minute_holds_at_most_160_calls_whatever_their_order() -> None:
     assert busiest == 160
 
 
+@pytest.mark.fault("A6")
+@pytest.mark.invariant("V22")
 def test_a_429_stops_ordinary_calls_until_the_reset_and_no_urgent_one() -> None:
     hand = Hand()
     budget = CallBudget(hand)
@@ -72,6 +77,7 @@ def test_a_429_that_does_not_say_when_stops_ordinary_calls_for_a_minute(headers:
     assert budget.wait_s() == 60.0
 
 
+@pytest.mark.fault("A6")
 def test_a_reset_in_the_past_or_far_away_is_taken_as_a_second_or_a_minute() -> None:
     date = formatdate(1_700_000_000, usegmt=True)
     for reset, wait_s in ((1, 1.0), (9_999_999_999, 60.0)):

@@ -164,6 +164,7 @@ def test_an_order_far_from_the_market_works_until_it_is_cancelled(scene: Scene) 
     assert not scene.broker.cancel(outcome.broker_order_id)
 
 
+@pytest.mark.fault("A7")
 def test_an_order_beyond_the_buying_power_is_rejected_with_a_code(scene: Scene) -> None:
     outcome = scene.broker.submit(order(quantity=Decimal(40_000)))
     assert isinstance(outcome, Rejected)
@@ -171,6 +172,7 @@ def test_an_order_beyond_the_buying_power_is_rejected_with_a_code(scene: Scene) 
     assert scene.broker.order(order().client_order_id) is None
 
 
+@pytest.mark.fault("C12")
 def test_a_closing_order_cannot_open_a_position(scene: Scene) -> None:
     outcome = scene.broker.submit(order(side=Side.SELL, is_reducing=True))
     assert isinstance(outcome, Rejected)
@@ -178,6 +180,8 @@ def test_a_closing_order_cannot_open_a_position(scene: Scene) -> None:
     assert scene.broker.positions() == ()
 
 
+@pytest.mark.fault("C12")
+@pytest.mark.invariant("V8")
 def test_a_closing_order_cannot_turn_a_position_around(scene: Scene) -> None:
     scene.broker.submit(order())
     scene.later(2)
@@ -225,6 +229,7 @@ def test_a_fresh_account_holds_its_cash_and_is_not_blocked(scene: Scene) -> None
     assert not account.is_blocked
 
 
+@pytest.mark.fault("C17")
 def test_cash_flows_are_deposits_and_withdrawals_and_no_fills(scene: Scene) -> None:
     scene.broker.submit(order())
     scene.later(5)
@@ -276,6 +281,7 @@ def fault(wire: Scene, **what: Any) -> None:
 LOST = ["drop", "refuse", "504", "empty", "html", "cut", "redirect", "status"]
 
 
+@pytest.mark.fault("A3", "A4", "A5")
 @pytest.mark.parametrize("action", LOST)
 @pytest.mark.parametrize("stage", ["before_apply", "after_apply"])
 def test_a_submit_without_an_answer_is_unknown_and_settled_by_the_same_order(
@@ -303,6 +309,7 @@ def test_a_read_without_an_answer_raises_and_the_next_one_is_fine(wire: Scene, a
         wire.feed.daily(("GLD",), date(2024, 1, 2), date(2024, 1, 4))
 
 
+@pytest.mark.fault("A3")
 def test_a_cancel_that_got_lost_raises_and_may_be_asked_again(wire: Scene) -> None:
     waiting = order(limit_price=(wire.ask() * Decimal("0.93")).quantize(Decimal("0.01")))
     outcome = wire.broker.submit(waiting)
@@ -315,12 +322,14 @@ def test_a_cancel_that_got_lost_raises_and_may_be_asked_again(wire: Scene) -> No
     assert wire.found(waiting).state is OrderState.CANCELED
 
 
+@pytest.mark.fault("A16")
 def test_an_account_that_is_blocked_says_so_and_takes_no_order(wire: Scene) -> None:
     wire.exchange.configure(Switches(suspend_trade=True), wire.clock.now())
     assert wire.broker.account().is_blocked
     assert isinstance(wire.broker.submit(order()), Rejected)
 
 
+@pytest.mark.fault("A6", "D8")
 def test_the_accounts_own_call_limit_holds_ordinary_calls_back_and_never_a_cancel(wire: Scene) -> None:
     assert wire.gate is not None
     waiting = order(limit_price=(wire.ask() * Decimal("0.93")).quantize(Decimal("0.01")))
@@ -340,6 +349,7 @@ def test_the_accounts_own_call_limit_holds_ordinary_calls_back_and_never_a_cance
     assert isinstance(wire.broker.submit(order(2)), Accepted)
 
 
+@pytest.mark.fault("A8")
 def test_a_held_sell_is_refused_while_another_holds_its_shares(wire: Scene) -> None:
     wire.broker.submit(order())
     wire.later(2)
@@ -353,6 +363,7 @@ def test_a_held_sell_is_refused_while_another_holds_its_shares(wire: Scene) -> N
     assert second.code == 40310000
 
 
+@pytest.mark.fault("A10")
 def test_wrong_keys_are_refused_and_named_as_such(wire: Scene) -> None:
     from qgtm.exchange.wire import Keys as VenueKeys
 

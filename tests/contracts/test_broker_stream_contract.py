@@ -73,6 +73,8 @@ def test_every_update_of_an_order_is_read_and_the_last_says_what_rest_says() -> 
     assert hints[-1].order == broker.order(ORDER.client_order_id)
 
 
+@pytest.mark.fault("C1", "C2")
+@pytest.mark.invariant("V10")
 def test_any_order_of_the_updates_with_each_of_them_twice_gives_the_same_order() -> None:
     hints, broker = filled_in_parts()
     truth = broker.order(ORDER.client_order_id)
@@ -168,6 +170,7 @@ def test_a_fill_is_heard_and_rest_says_the_same(live: Live) -> None:
     assert hint.order == live.broker.order(ORDER.client_order_id)
 
 
+@pytest.mark.fault("B1", "C3")
 def test_a_fill_in_the_gap_of_a_drop_is_found_by_the_back_fill_after_it(
     live: Live,
 ) -> None:
@@ -184,6 +187,7 @@ def test_a_fill_in_the_gap_of_a_drop_is_found_by_the_back_fill_after_it(
     assert found.state is OrderState.FILLED
 
 
+@pytest.mark.fault("B2", "B5")
 def test_a_stream_that_is_refused_again_and_again_is_lost_and_comes_back_by_itself(live: Live) -> None:
     live.stream.start()
     live.next("connected")
@@ -202,6 +206,7 @@ def test_keys_that_the_exchange_refuses_never_listen(live: Live) -> None:
     assert not live.stream.is_listening
 
 
+@pytest.mark.fault("B6")
 def test_a_second_socket_is_refused_while_the_first_one_sits(live: Live) -> None:
     live.stream.start()
     live.next("connected")
@@ -214,6 +219,8 @@ def test_a_second_socket_is_refused_while_the_first_one_sits(live: Live) -> None
     assert live.stream.is_listening
 
 
+@pytest.mark.fault("C1", "C2")
+@pytest.mark.invariant("V10")
 def test_doubled_and_shuffled_frames_end_in_what_rest_says(live: Live) -> None:
     live.sockets.control("state", habits={"partial_fill_frac": 1.0})
     for action in ("duplicate", "reorder"):
@@ -254,6 +261,8 @@ def test_minute_bars_come_over_the_bar_stream(live: Live) -> None:
     assert stream.stop()
 
 
+@pytest.mark.fault("A3")
+@pytest.mark.invariant("V4")
 @pytest.mark.parametrize("stage", ["before_apply", "after_apply"])
 @pytest.mark.parametrize(
     "action", ["drop", "refuse", "hang", "cut", "drip", "504", "empty", "html", "redirect"]

@@ -87,6 +87,7 @@ def refused(stage: Stage, rig: StagedRig, number: int) -> str:
     return str(end.value)
 
 
+@pytest.mark.invariant("V25")
 def test_boot_takes_eight_steps_each_written_down_with_its_time(stage: Stage, rig: StagedRig) -> None:
     assert stage.boot(rig)
     assert names(stage.said) == [(n, True) for n in range(1, 9)]
@@ -131,6 +132,7 @@ def test_cash_that_moved_before_the_first_start_is_booked_once(stage: Stage, rig
 # --- 1: configuration and keys ------------------------------------------------------------------
 
 
+@pytest.mark.fault("I1", "I2")
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
@@ -149,6 +151,7 @@ def test_configuration_that_cannot_be_meant_is_refused_by_name(
     assert not stage.state.journal.exists()
 
 
+@pytest.mark.fault("H7")
 def test_state_folder_that_cannot_be_made_names_the_cure(stage: Stage) -> None:
     rig = stage.rig()
     shutil.rmtree(stage.state.root)
@@ -165,6 +168,8 @@ def test_missing_exchange_is_named(stage: Stage, rig: StagedRig) -> None:
 # --- 2: strategies and checksums ----------------------------------------------------------------
 
 
+@pytest.mark.fault("I4", "I9")
+@pytest.mark.invariant("V18")
 def test_tampered_print_is_named_with_its_cure(
     stage: Stage, rig: StagedRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +183,8 @@ def test_tampered_print_is_named_with_its_cure(
     assert "git checkout qgtm/strategies/tsmom.py" in said
 
 
+@pytest.mark.fault("I4", "I9", "J15")
+@pytest.mark.invariant("V18")
 def test_print_that_nobody_deployed_is_refused_until_somebody_does(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +217,8 @@ def test_strategy_that_is_not_printed_is_named(tmp_path: Path, bars: Path) -> No
     rig.close()
 
 
+@pytest.mark.fault("G6")
+@pytest.mark.invariant("V16")
 def test_second_daemon_is_refused_and_the_first_keeps_its_journal(stage: Stage, rig: StagedRig) -> None:
     assert stage.boot(rig)
     second, head = stage.rig(), rig.journal.head()
@@ -232,6 +241,7 @@ def forge(path: Path, sql: str) -> None:
     connection.close()
 
 
+@pytest.mark.fault("H3", "J7")
 def test_journal_row_that_was_changed_since_the_snapshot_is_named(stage: Stage) -> None:
     booted_once(stage)
     for path in stage.state.snapshots.iterdir():
@@ -250,6 +260,7 @@ def test_journal_row_that_was_changed_since_the_snapshot_is_named(stage: Stage) 
     assert "qgtm audit verify" in said
 
 
+@pytest.mark.fault("D12", "J7")
 def test_journal_that_was_turned_back_behind_its_snapshot_is_refused(stage: Stage) -> None:
     booted_once(stage)
     forge(stage.state.journal, "DELETE FROM journal WHERE seq > 5")
@@ -283,6 +294,7 @@ def test_commands_given_to_a_lost_inbox_are_passed_over_and_their_givers_told(st
 # --- 3: broker ----------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("I6")
 def test_another_account_than_the_pinned_one_is_refused(tmp_path: Path, bars: Path) -> None:
     stage = Stage(tmp_path, bars, (('account_number = ""', 'account_number = "PA42"'),))
     rig = stage.rig()
@@ -295,12 +307,14 @@ def test_another_account_than_the_pinned_one_is_refused(tmp_path: Path, bars: Pa
     assert told[-1].detail == said
 
 
+@pytest.mark.fault("A16")
 @pytest.mark.parametrize("changes", [{"is_blocked": True}, {"status": "ACCOUNT_CLOSED"}])
 def test_account_that_may_not_trade_is_refused(changes: dict[str, Any], stage: Stage, rig: StagedRig) -> None:
     rig.prepare = lambda each: each.broker.__dict__.update(account_changes=changes)
     assert "may not trade" in refused(stage, rig, 3)
 
 
+@pytest.mark.fault("A1")
 def test_broker_that_is_away_is_asked_again_until_it_is_back(stage: Stage, rig: StagedRig) -> None:
     rig.prepare = lambda each: setattr(each.broker, "failures", 3)
     assert stage.boot(rig)
@@ -310,6 +324,7 @@ def test_broker_that_is_away_is_asked_again_until_it_is_back(stage: Stage, rig: 
     assert [step.is_ok for step in rig.facts(BootStepFinished)] == [True] * 8
 
 
+@pytest.mark.fault("A1")
 def test_boot_that_waits_for_the_broker_ends_when_it_is_told_to_stop(stage: Stage, rig: StagedRig) -> None:
     rig.prepare = lambda each: setattr(each.broker, "failures", 10**6)
     asked = 0
@@ -324,6 +339,7 @@ def test_boot_that_waits_for_the_broker_ends_when_it_is_told_to_stop(stage: Stag
     assert not rig.kernel.state.is_live
 
 
+@pytest.mark.fault("B5", "B11")
 def test_stream_that_does_not_listen_keeps_the_boot_waiting(stage: Stage, rig: StagedRig) -> None:
     rig.is_listening = False
     said: list[str] = []
@@ -359,6 +375,8 @@ def test_account_that_may_not_sell_short_is_known_to_the_desk(stage: Stage, rig:
 # --- 4: reconciliation --------------------------------------------------------------------------
 
 
+@pytest.mark.fault("C9")
+@pytest.mark.invariant("V13")
 def test_position_that_nobody_wrote_down_is_a_break_and_stays_one(stage: Stage, rig: StagedRig) -> None:
     rig.prepare = lambda each: setattr(each.broker, "extra", (position("GLD", 100),))
     assert stage.boot(rig)
@@ -369,6 +387,7 @@ def test_position_that_nobody_wrote_down_is_a_break_and_stays_one(stage: Stage, 
     assert "1 breaks (GLD): no new orders until OpA accepts them" in stage.said[3].detail
 
 
+@pytest.mark.fault("A14")
 def test_difference_that_the_second_look_does_not_show_is_none(stage: Stage, rig: StagedRig) -> None:
     looks = iter([(position("GLD", 100),), (position("GLD", 60),), ()])
 
@@ -387,6 +406,7 @@ def test_difference_that_the_second_look_does_not_show_is_none(stage: Stage, rig
     assert rig.facts(Reconciled)[0].breaks == ()
 
 
+@pytest.mark.invariant("V13")
 def test_reconciling_only_reads(stage: Stage, rig: StagedRig) -> None:
     rig.prepare = lambda each: setattr(each.broker, "extra", (position("GLD", 100),))
     assert stage.boot(rig)
@@ -404,6 +424,7 @@ def test_feed_without_a_bar_is_said(stage: Stage, rig: StagedRig) -> None:
     assert "no daily bars came" in refused(stage, rig, 5)
 
 
+@pytest.mark.fault("E1")
 def test_feed_that_is_away_is_asked_again(stage: Stage, rig: StagedRig) -> None:
     stage.state.bars.unlink()
 

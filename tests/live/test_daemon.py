@@ -140,6 +140,8 @@ def test_turn_asks_for_quotes_and_sends_what_was_written_down(loop: Loop) -> Non
     assert sent.order == written.order
 
 
+@pytest.mark.fault("B1", "B11", "B12")
+@pytest.mark.invariant("V14")
 def test_no_new_risk_while_the_stream_is_down_or_a_reconnect_is_not_compared(loop: Loop) -> None:
     closing = replace(WHAT, is_reducing=True)
     for change in ({"is_listening": False}, {}):
@@ -153,6 +155,7 @@ def test_no_new_risk_while_the_stream_is_down_or_a_reconnect_is_not_compared(loo
     assert loop.may_start(Submit(WHAT))
 
 
+@pytest.mark.fault("F1", "F2")
 def test_time_is_judged_by_the_exchanges_calendar(loop: Loop) -> None:
     after_a_half_day = datetime.fromisoformat("2026-11-27T18:00:01+00:00")  # past 13:00 in New York
     loop.rig.clock.set_now(after_a_half_day)
@@ -166,6 +169,8 @@ def test_time_is_judged_by_the_exchanges_calendar(loop: Loop) -> None:
 # --- the broker ---------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("A11", "B11")
+@pytest.mark.invariant("V14")
 def test_broker_is_lost_after_thirty_seconds_without_answer_and_found_once_compared(loop: Loop) -> None:
     turn(loop, failed())
     turn(loop, failed(), after_s=29)
@@ -188,6 +193,7 @@ def test_one_answer_in_between_keeps_the_broker(loop: Loop) -> None:
     assert facts(loop, BrokerLost) == []
 
 
+@pytest.mark.fault("A6")
 def test_own_call_limit_is_no_loss_of_the_broker(loop: Loop) -> None:
     held = BrokerError("no answer")
     held.__cause__ = NoAnswer("our own call limit is used up", is_held_back=True)
@@ -213,6 +219,8 @@ def test_only_the_brokers_own_word_proves_that_it_is_there(answer: Answer, is_wo
     assert is_brokers_word(answer) is is_word
 
 
+@pytest.mark.fault("B2")
+@pytest.mark.invariant("V14")
 def test_lost_stream_cancels_what_rests_once_it_is_told(loop: Loop) -> None:
     resting = replace(WHAT, is_reducing=True)
     loop.rig.kernel.state = begun(*bought(-100, "SLV"), formed(resting), updated(resting, 0, 0))
@@ -230,6 +238,8 @@ def test_problem_that_is_not_the_brokers_is_the_feeds(loop: Loop) -> None:
 # --- comparing both books -----------------------------------------------------------------------
 
 
+@pytest.mark.fault("A14", "C9", "C15")
+@pytest.mark.invariant("V13")
 def test_difference_counts_when_the_next_look_shows_the_same(loop: Loop) -> None:
     turn(loop, books(CASH, position("GLD", 7)))
     assert facts(loop, BreakFound, Reconciled) == []
@@ -243,6 +253,7 @@ def test_difference_counts_when_the_next_look_shows_the_same(loop: Loop) -> None
     assert facts(loop, Reconciled)[0].breaks == ("GLD",)
 
 
+@pytest.mark.fault("A14")
 def test_difference_that_is_gone_at_the_next_look_was_none(loop: Loop) -> None:
     turn(loop, books(CASH, position("GLD", 7)))
     turn(loop, books())
@@ -257,6 +268,8 @@ def test_known_break_is_not_told_again(loop: Loop) -> None:
     assert len(facts(loop, Reconciled)) >= 2
 
 
+@pytest.mark.fault("C9")
+@pytest.mark.invariant("V13")
 def test_break_that_went_away_by_itself_stays_latched_and_is_accepted_as_it_is_now(loop: Loop) -> None:
     for answer in (
         books(CASH, position("GLD", 7)),
@@ -275,6 +288,7 @@ def test_break_that_went_away_by_itself_stays_latched_and_is_accepted_as_it_is_n
     assert loop.rig.kernel.state.switch.latches == ()
 
 
+@pytest.mark.fault("C3", "C18")
 def test_fill_that_was_missed_is_a_fact_and_no_break(loop: Loop) -> None:
     loop.rig.kernel.state = begun(formed(WHAT))
     theirs = BrokerOrder(
@@ -293,6 +307,7 @@ def test_fill_that_was_missed_is_a_fact_and_no_break(loop: Loop) -> None:
     assert loop.rig.kernel.state.quantity("GLD") == 100
 
 
+@pytest.mark.fault("A14")
 def test_both_books_are_compared_every_quarter_of_an_hour_when_nothing_is_on_its_way(loop: Loop) -> None:
     loop.rig.kernel.state = replace(begun(), sampled_at_s=1e9)
     turn(loop, after_s=899)
@@ -312,6 +327,7 @@ def test_fast_venue_is_not_compared_more_often_than_every_thirty_seconds(loop: L
     assert wanted(loop, ReadBooks)
 
 
+@pytest.mark.fault("A17", "C11")
 def test_two_counts_of_equity_that_differ_let_both_books_be_compared_soon(loop: Loop) -> None:
     state = loop.rig.kernel.state
     loop.rig.kernel.state = replace(state, drawdown=replace(started(dec(CASH)), doubt="they differ"))
@@ -350,6 +366,8 @@ def test_break_is_cleared_by_its_acceptance_and_trading_goes_on(loop: Loop) -> N
 # --- what is kept -------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("D16")
+@pytest.mark.mistake(7)
 def test_heartbeat_tells_of_turns_and_only_of_turns(loop: Loop, tmp_path: Path) -> None:
     turn(loop)
     for _ in range(3):
@@ -368,6 +386,8 @@ def test_snapshot_is_written_every_minute_and_gives_the_state_back(loop: Loop) -
     assert kept.head == loop.rig.journal.head()
 
 
+@pytest.mark.fault("H1", "H5")
+@pytest.mark.invariant("V3")
 def test_journal_that_refuses_ends_the_loop_and_nothing_is_sent(loop: Loop) -> None:
     def refuse(*_: Any) -> None:
         raise JournalError("the disk is full")
@@ -381,6 +401,8 @@ def test_journal_that_refuses_ends_the_loop_and_nothing_is_sent(loop: Loop) -> N
 # --- the end ------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("G9")
+@pytest.mark.mistake(8)
 def test_end_takes_no_new_intent_and_cancels_what_rests(loop: Loop) -> None:
     loop.rig.kernel.state = begun(targets(GLD=0.05), formed(WHAT), updated(WHAT, 40, 100))
     loop.rig.stop.set()
@@ -421,6 +443,8 @@ def test_end_does_not_wait_for_an_order_that_was_never_sent(loop: Loop) -> None:
     assert facts(loop, Stopped) == [Stopped(reason="told to stop")]
 
 
+@pytest.mark.fault("G9")
+@pytest.mark.mistake(8, 9)
 def test_end_that_the_broker_does_not_answer_says_what_is_left(loop: Loop) -> None:
     loop.rig.kernel.state = begun(formed(WHAT), updated(WHAT, 0, 0))
     loop.rig.stop.set()

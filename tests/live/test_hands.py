@@ -85,6 +85,7 @@ def test_same_wish_is_paced_and_another_order_is_not(venue: Venue) -> None:
     assert len(venue.ordinary) == 4
 
 
+@pytest.mark.fault("B3", "C3")
 def test_hint_hurries_the_next_poll_but_not_a_storm_of_them(venue: Venue) -> None:
     venue.go.set()
     venue.hands.start(PollOrders())
@@ -98,6 +99,9 @@ def test_hint_hurries_the_next_poll_but_not_a_storm_of_them(venue: Venue) -> Non
     assert 4 <= len(venue.ordinary) <= 6  # five seconds, at most one a second
 
 
+@pytest.mark.fault("A2")
+@pytest.mark.mistake(9)
+@pytest.mark.invariant("V7")
 def test_way_out_is_not_behind_an_ordinary_call_that_hangs(venue: Venue) -> None:
     venue.hands.start(PollOrders())
     for effect in (Cancel(order(1), "x"), FetchPositions(), Submit(FLATTEN)):
@@ -108,6 +112,7 @@ def test_way_out_is_not_behind_an_ordinary_call_that_hangs(venue: Venue) -> None
     assert not is_urgent(Submit(order(1)))
 
 
+@pytest.mark.fault("A14")
 def test_order_is_not_asked_about_while_it_is_being_sent(venue: Venue) -> None:
     what = order(1)
     venue.hands.start(Submit(what))

@@ -61,6 +61,7 @@ def kernel(journal: MemoryJournal | None = None) -> tuple[Kernel, list[Any]]:
     return Kernel(at, at.history, kept, done.append, begun(targets(GLD=0.05))), done
 
 
+@pytest.mark.invariant("V3")
 def test_effects_are_started_only_after_their_facts_are_written() -> None:
     heads: list[int] = []
     one, _ = kernel()
@@ -69,6 +70,8 @@ def test_effects_are_started_only_after_their_facts_are_written() -> None:
     assert heads == [2]  # the quotes and the intent
 
 
+@pytest.mark.fault("H1")
+@pytest.mark.invariant("V3")
 def test_journal_that_cannot_be_written_stops_every_act_and_leaves_the_state() -> None:
     journal = Refusing()
     one, done = kernel(journal)
@@ -102,6 +105,7 @@ def test_turn_of_the_loop_is_never_written_and_may_still_ask_for_something() -> 
     assert SampleAccount() in done
 
 
+@pytest.mark.invariant("V11")
 def test_state_is_the_fold_of_the_journal_after_anything_that_was_taken() -> None:
     one, _ = kernel()
     for event in (quotes(GLD=100), HOURS, updated(WHAT, 1, 1), SessionClosed(session=BARS.session), BARS):
@@ -121,6 +125,7 @@ def test_order_still_not_found_is_written_only_when_something_follows_from_it() 
     assert done[-1] == Submit(WHAT)
 
 
+@pytest.mark.fault("E2", "E6")
 def test_bars_are_remembered_once() -> None:
     one, _ = kernel()
     late = replace(BARS, session=NOON.date())
@@ -133,6 +138,7 @@ def test_bars_are_remembered_once() -> None:
 KNOWN = begun(formed(WHAT), updated(WHAT, 10, 100), HOURS, BARS, FeedFailed(feed="ohlcv", reason="x"))
 
 
+@pytest.mark.fault("C1")
 @pytest.mark.parametrize(
     ("event", "is_old"),
     [

@@ -101,6 +101,8 @@ def stir(place: Site, chance: random.Random) -> None:
         place.post("advance", to="open")
 
 
+@pytest.mark.fault("A3", "C18", "G1", "G2")
+@pytest.mark.invariant("V4", "V9", "V21")
 def test_daemon_killed_at_random_instants_never_doubles_an_order_nor_loses_a_fill(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     with site(tmp_path, *BUSY) as place:
@@ -134,6 +136,8 @@ def test_daemon_killed_at_random_instants_never_doubles_an_order_nor_loses_a_fil
         print(f"kills {instants}, orders {len(accepted(place))}, accepted {len(place.events(OrderAccepted))}")
 
 
+@pytest.mark.fault("G9")
+@pytest.mark.mistake(8)
 def test_daemon_told_to_stop_in_the_middle_of_a_rebalance_leaves_no_live_order(tmp_path: Path) -> None:
     with site(tmp_path, *BUSY) as place:
         place.exchange()
@@ -154,6 +158,9 @@ def test_daemon_told_to_stop_in_the_middle_of_a_rebalance_leaves_no_live_order(t
         assert place.events(Stopped) == [Stopped(reason="told to stop")]
 
 
+@pytest.mark.fault("D16", "F8", "G6")
+@pytest.mark.mistake(7)
+@pytest.mark.invariant("V16")
 def test_second_daemon_is_refused_and_a_frozen_one_keeps_no_heartbeat_alive(tmp_path: Path) -> None:
     with site(tmp_path) as place:
         place.exchange()

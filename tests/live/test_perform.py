@@ -53,6 +53,8 @@ def test_submit_that_a_call_limit_held_back_came_to_nothing() -> None:
     assert perform(Submit(WHAT), world(held)) == ()
 
 
+@pytest.mark.fault("D19")
+@pytest.mark.invariant("V16")
 def test_daemon_that_lost_its_lease_sends_nothing() -> None:
     sent: list[Any] = []
     assert perform(Submit(WHAT), world(SimpleNamespace(submit=sent.append), is_leader=False)) == ()
@@ -126,6 +128,7 @@ def test_bars_of_missed_sessions_come_before_the_wanted_one() -> None:
     assert facts[-1] == FeedRecovered(feed="ohlcv")
 
 
+@pytest.mark.fault("E1", "E14")
 def test_session_whose_bars_are_not_there_yet_is_said_and_what_came_is_kept() -> None:
     feed = SimpleNamespace(daily=lambda *asked: (bars(YESTERDAY),))
     facts = perform(FetchBars(SESSION, after=date(2026, 1, 2)), world(feed=feed))
@@ -134,6 +137,8 @@ def test_session_whose_bars_are_not_there_yet_is_said_and_what_came_is_kept() ->
     assert none == [FeedFailed(feed="ohlcv", reason=f"no daily bars of {SESSION} yet")]
 
 
+@pytest.mark.fault("E2")
+@pytest.mark.invariant("V17")
 def test_bars_from_the_future_are_refused() -> None:
     feed = SimpleNamespace(daily=lambda *asked: (bars(SESSION, NOON + timedelta(seconds=1)),))
     with pytest.raises(BarError, match="refused"):
@@ -144,6 +149,7 @@ def raising(*_: Any) -> Any:
     raise FeedError("no answer")
 
 
+@pytest.mark.fault("E1")
 def test_feed_that_fails_is_a_fact() -> None:
     feed = SimpleNamespace(daily=raising, quotes=raising)
     assert perform(FetchBars(SESSION), world(feed=feed)) == [FeedFailed(feed="ohlcv", reason="no answer")]

@@ -19,35 +19,15 @@ REPO = Path(__file__).resolve().parents[2]
 CONFIG = load_config(REPO / "qgtm_config.toml", {})
 SEEDS = Path(__file__).with_name("seeds")
 DAYS = 5
+# the checker holds these over every day; the others have tests of their own
+HELD = "V1 V2 V3 V4 V5 V6 V7 V8 V9 V11 V12 V13 V14 V15 V16 V17 V18 V19 V21 V22 V25 V26".split()
 
 
 def sentences(found: Lived) -> list[str]:
     return [f"{violation.invariant}: {violation.text}" for violation in found.violations]
 
 
-@pytest.mark.invariant(
-    "V1",
-    "V2",
-    "V3",
-    "V4",
-    "V5",
-    "V6",
-    "V7",
-    "V8",
-    "V9",
-    "V11",
-    "V13",
-    "V14",
-    "V15",
-    "V16",
-    "V17",
-    "V18",
-    "V19",
-    "V21",
-    "V22",
-    "V25",
-    "V26",
-)
+@pytest.mark.invariant(*HELD)
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(0, 60, 10))
@@ -131,7 +111,6 @@ def _injecting(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", [_injecting(name) for name in sorted(CLASSES)])
-@pytest.mark.parametrize("name", sorted(CLASSES))
 def test_class_of_fault_strikes_alone_and_breaks_nothing(name: str) -> None:
     found = [lived(seed, 1, CONFIG, forced=frozenset({name})) for seed in (1, 2, 3)]
     assert [sentences(each) for each in found] == [[]] * len(found)

@@ -95,6 +95,8 @@ def done_so_far(driver: Driver) -> int:
 # --- the plain way ------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("D8", "D19")
+@pytest.mark.invariant("V8", "V16")
 def test_silent_daemon_is_fenced_first_then_all_is_cancelled_and_closed() -> None:
     driver = site()
     driver.exchange.submit(
@@ -127,6 +129,7 @@ def test_call_that_hangs_when_it_fires_does_not_delay_the_fence() -> None:
     assert driver.state.out.epoch == 2
 
 
+@pytest.mark.fault("D5")
 def test_ids_are_those_that_the_daemon_forms_for_the_same_kill() -> None:
     driver = site({"GLD": 100})
     driver.kill = KillWord(mode="halted_hard", kill_epoch=5, command_id=0)
@@ -153,6 +156,8 @@ def test_flat_is_said_only_after_two_clean_reads_later_than_the_longest_send() -
     assert clean[1] - clean[0] >= QUICK.clean_gap_s
 
 
+@pytest.mark.fault("D19")
+@pytest.mark.invariant("V5")
 def test_order_that_was_past_the_fence_is_closed_when_it_arrives_late() -> None:
     driver = site({"GLD": 10})
     fall_silent(driver)
@@ -165,6 +170,8 @@ def test_order_that_was_past_the_fence_is_closed_when_it_arrives_late() -> None:
     driver.until(lambda: driver.state.word == "flat", 60.0)
 
 
+@pytest.mark.fault("D19")
+@pytest.mark.invariant("V5")
 def test_order_of_a_daemon_that_wakes_up_after_all_was_closed_is_closed_as_well() -> None:
     driver = site({"GLD": 10})
     flat(driver)
@@ -228,6 +235,7 @@ def test_daemon_with_a_newer_lease_is_watched_again_once_all_is_closed() -> None
 # --- what goes wrong ----------------------------------------------------------------------------
 
 
+@pytest.mark.fault("D1")
 def test_partial_fills_are_waited_for_and_the_rest_is_closed() -> None:
     driver = site({"GLD": 100, "SLV": -40}, partial_fill_frac=1.0, refill_s=5.0)
     count = done_so_far(driver)
@@ -235,6 +243,8 @@ def test_partial_fills_are_waited_for_and_the_rest_is_closed() -> None:
     never_grew_nor_flipped(driver, {"GLD": 100, "SLV": -40}, count)
 
 
+@pytest.mark.fault("D2")
+@pytest.mark.invariant("V7")
 def test_halted_symbol_is_named_after_a_minute_and_closed_when_it_resumes() -> None:
     driver = site()
     now = driver.exchange.now
@@ -257,6 +267,7 @@ def test_halted_symbol_is_named_after_a_minute_and_closed_when_it_resumes() -> N
     driver.until(lambda: driver.state.word == "flat", 60.0)
 
 
+@pytest.mark.fault("D17")
 def test_broker_that_is_down_is_tried_for_ever_and_told_at_once() -> None:
     driver = site()
     down = {"is": True}
@@ -288,6 +299,7 @@ def test_book_that_cannot_be_read_leads_to_close_all() -> None:
     assert driver.calls(Close) == []
 
 
+@pytest.mark.fault("C14")
 def test_orders_that_are_refused_again_and_again_lead_to_close_all() -> None:
     driver = site({"GLD": 100})
     count = done_so_far(driver)
@@ -299,6 +311,7 @@ def test_orders_that_are_refused_again_and_again_lead_to_close_all() -> None:
     never_grew_nor_flipped(driver, {"GLD": 100}, count)
 
 
+@pytest.mark.fault("A8", "D4")
 def test_order_that_cannot_be_cancelled_is_named_and_leads_to_close_all() -> None:
     driver = site({"GLD": 100, "SLV": -40})
     stuck = OrderRequest(symbol="GLD", side="sell", qty=D(60), kind="limit", limit_price=D("101"))
@@ -319,6 +332,7 @@ def test_order_that_cannot_be_cancelled_is_named_and_leads_to_close_all() -> Non
     driver.until(lambda: not driver.held(), 60.0)
 
 
+@pytest.mark.fault("A16", "C14")
 def test_account_that_is_blocked_is_told_and_tried_at_a_slow_rate() -> None:
     driver = site({"GLD": 100})
     driver.exchange.configure(Switches(trading_blocked=True), driver.exchange.now)
@@ -344,6 +358,8 @@ def after_apply(driver: Driver, count: int) -> Callable[[Call], Answer | None]:
     return spoil
 
 
+@pytest.mark.fault("A3")
+@pytest.mark.invariant("V4")
 @pytest.mark.parametrize("lost", [1, 3])
 def test_closing_order_without_an_answer_is_looked_up_and_not_sent_under_another_id(lost: int) -> None:
     driver = site()
@@ -380,6 +396,7 @@ def test_id_that_the_daemon_used_up_is_looked_up_and_the_next_attempt_closes() -
     assert not any("refused" in note for note in driver.notes)
 
 
+@pytest.mark.fault("A3")
 def test_order_that_never_arrived_is_sent_again_under_the_same_id() -> None:
     driver = site({"GLD": 100})
     left = {"n": 1}
@@ -397,6 +414,7 @@ def test_order_that_never_arrived_is_sent_again_under_the_same_id() -> None:
     assert len(set(ids)) == 1
 
 
+@pytest.mark.fault("A6")
 def test_call_limit_of_the_broker_is_waited_for() -> None:
     driver = site({"GLD": 100})
     driver.spoil = lambda call: NoAnswer("429", wait_s=20.0) if driver.now_s < first_s + 30.0 else None
@@ -406,6 +424,7 @@ def test_call_limit_of_the_broker_is_waited_for() -> None:
     assert all(alert.cause != "watchdog's broker" for alert in driver.alerts)
 
 
+@pytest.mark.fault("I6")
 def test_wrong_account_is_never_touched() -> None:
     driver = site(settings=replace(QUICK, account_number="PA0000000000"))
     fall_silent(driver)
@@ -415,6 +434,7 @@ def test_wrong_account_is_never_touched() -> None:
     assert [alert.cause for alert in driver.alerts].count("watchdog's account") == 1
 
 
+@pytest.mark.fault("H1")
 def test_lease_that_cannot_be_taken_is_told_and_does_not_keep_it_from_closing() -> None:
     driver = site()
     driver.lease_problem = "no space left on device"
@@ -425,6 +445,7 @@ def test_lease_that_cannot_be_taken_is_told_and_does_not_keep_it_from_closing() 
 # --- a closed market ----------------------------------------------------------------------------
 
 
+@pytest.mark.fault("D3")
 def test_after_the_close_it_waits_for_seven_in_the_evening_and_queues_the_exits_for_the_open() -> None:
     driver = site(at=CLOSE + timedelta(minutes=5), settings=replace(QUICK, closed_pace_s=15.0))
     count = done_so_far(driver)
@@ -463,6 +484,7 @@ def test_exits_that_are_gone_at_the_open_are_sent_again() -> None:
     assert len(set(ids)) == len(ids)  # what has ended is asked about, and never sent under its id again
 
 
+@pytest.mark.fault("D2")
 def test_halted_symbols_day_order_is_placed_anew_for_the_next_session() -> None:
     driver = site({"GLD": 10}, at=CLOSE - timedelta(minutes=20))
     now = driver.exchange.now
@@ -492,6 +514,8 @@ def daemons_order(epoch: int, symbol: str, quantity: Decimal, side: Side, attemp
     )
 
 
+@pytest.mark.fault("D5")
+@pytest.mark.invariant("V8")
 @tries(max_examples=25, deadline=None)
 @given(some.lists(some.sampled_from([*BOOK, "none"]), min_size=1, max_size=12), some.booleans())
 def test_daemon_and_watchdog_that_close_the_same_book_at_once_end_at_exactly_zero(
@@ -527,6 +551,7 @@ def test_daemon_and_watchdog_that_close_the_same_book_at_once_end_at_exactly_zer
     never_grew_nor_flipped(driver, BOOK, count)
 
 
+@pytest.mark.fault("D19")
 def test_daemon_that_is_back_while_it_closes_gets_its_calls_back() -> None:
     driver = site({"GLD": 10})
     now = driver.exchange.now
@@ -543,6 +568,7 @@ def test_daemon_that_is_back_while_it_closes_gets_its_calls_back() -> None:
 # --- the minute's calls -------------------------------------------------------------------------
 
 
+@pytest.mark.invariant("V7", "V22")
 def test_twenty_positions_are_closed_within_seconds_and_within_the_minutes_calls() -> None:
     book = {symbol: 10 if number % 2 else -10 for number, symbol in enumerate(TRADED)}
     assert len(book) == 20
@@ -565,6 +591,7 @@ def test_without_the_lease_it_keeps_to_twenty_calls_a_minute() -> None:
     assert driver.busiest_minute() <= 20
 
 
+@pytest.mark.invariant("V8", "V22")
 @tries(max_examples=40, deadline=None)
 @given(some.lists(some.sampled_from(["ok", "lost", "refused", "limited", "unseen"]), max_size=60))
 def test_whatever_the_broker_answers_the_minute_is_kept_and_the_book_only_shrinks(answers: list[str]) -> None:
