@@ -48,17 +48,22 @@ def sentences(incident: Incident) -> Iterator[str]:
     yield f"On {at} trading was halted: {CAUSES.get(incident.trigger, incident.reason)}{by}."
     if incident.drawdown_frac is not None:
         yield f"The fund was {percent(incident.drawdown_frac)} below its peak."
-    held = sum((abs(holding.worth_usd) for holding in incident.holdings), Decimal(0))
-    yield (
-        f"{count(len(incident.holdings), 'position')} worth {dollars(held)} were open."
-        if held
-        else ("No position was open.")
-    )
+    yield _held(incident)
     if incident.flat_at is None:
         left = shares(incident.left) or "what is left is not known"
         yield f"NOT YET CLOSED: {left}. This report is renewed once it is."
     else:
         yield f"All of it was closed, by the broker's word, {span(incident.flat_took_s)} later."
+
+
+def _held(incident: Incident) -> str:
+    if not incident.holdings:
+        return "No position was open."
+    worth = sum((abs(holding.worth_usd) for holding in incident.holdings), Decimal(0))
+    unknown = [holding.symbol for holding in incident.holdings if not holding.mark]
+    without = f", and what {', '.join(unknown)} was worth is not known" if unknown else ""
+    were = "was" if len(incident.holdings) == 1 else "were"
+    return f"{count(len(incident.holdings), 'position')} worth {dollars(worth)} {were} open{without}."
 
 
 def in_a_paragraph(incident: Incident) -> Fragment:
@@ -93,8 +98,8 @@ def positions(incident: Incident) -> Fragment:
         [
             f"<strong>{escape(each.symbol)}</strong>",
             f"{each.quantity:,f}",
-            f"{each.mark:,.2f}",
-            dollars(each.worth_usd),
+            f"{each.mark:,.2f}" if each.mark else "unknown",
+            dollars(each.worth_usd) if each.mark else "unknown",
             f"{incident.left.get(each.symbol, Decimal(0)):,f}",
         ]
         for each in incident.holdings
@@ -149,8 +154,9 @@ def timeline(incident: Incident) -> Fragment:
 
 
 def _timeline(incident: Incident) -> list[tuple[str, str]]:
-    shown = incident.told[:TOLD_AT_MOST]
-    return [(f"{each.at.astimezone(NEW_YORK):%d %b, %H:%M:%S}", words_of(each.event)) for each in shown]
+    shown, more = incident.told[:TOLD_AT_MOST], len(incident.told) - TOLD_AT_MOST
+    rows = [(f"{each.at.astimezone(NEW_YORK):%d %b, %H:%M:%S}", words_of(each.event)) for each in shown]
+    return [*rows, ("later", f"{more} more: `qgtm audit tail` shows them")] if more > 0 else rows
 
 
 def picture(incident: Incident, caps: Caps) -> Picture | None:
@@ -164,6 +170,8 @@ def incident_text(incident: Incident) -> str:
     lines = [*sentences(incident), "", "Positions at the halt"]
     lines += [
         f"  {each.symbol:<6}{each.quantity:>14,f} at {each.mark:>10,.2f} = {dollars(each.worth_usd):>14}"
+        if each.mark
+        else f"  {each.symbol:<6}{each.quantity:>14,f} at an unknown price"
         for each in incident.holdings
     ] or ["  none"]
     lines += ["", "Since the peak, by strategy"]

@@ -12,17 +12,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from qgtm.adapters.chain import entry_of
 from qgtm.adapters.files import explained, write_atomic
 from qgtm.adapters.journal import JournalReader
 from qgtm.core.errors import ReportError
 from qgtm.core.events import FlatConfirmed, ModeChanged
+from qgtm.ports import Entry
 from qgtm.reporting.child import WaitingClock, start, waited
 from qgtm.reporting.incident import incident_text, load_incident, sentences
 from qgtm.reporting.make import ROOT, environ_of, when
 from qgtm.reporting.plain import plain_html, plain_pdf
 from qgtm.reporting.render import HEADING, HTML, NOTEBOOK, PDF, Heading
 from qgtm.views.action import Caps
-from qgtm.views.incident import Incident
+from qgtm.views.incident import HALTED, Incident
 
 SOURCE: Final = "notebooks/reviews/incident.ipynb"
 LIMIT_S: Final = 60.0
@@ -125,7 +127,7 @@ class IncidentWatch:
     journal: Path
     reports: Path
     _seq: int = 0
-    _is_open: bool = False
+    _due_at: datetime | None = None
 
     def due(self, now: datetime) -> Incident | None:
         """Return the halt whose report is due at `now` (venue time), None for none. Raises JournalError."""
@@ -134,21 +136,27 @@ class IncidentWatch:
         with JournalReader(self.journal) as reader:
             self._seq = min(self._seq, reader.head().seq)
             for row in reader.rows(self._seq):
-                self._is_open |= row.kind in KINDS
+                if row.kind in KINDS:
+                    self._heard(entry_of(row))
                 self._seq = row.seq
-        if not self._is_open:
+        if self._due_at is None or now < self._due_at:
             return None
-        return self._wanted(now)
+        self._due_at = None
+        return self._wanted()
 
-    def _wanted(self, now: datetime) -> Incident | None:
+    def _heard(self, entry: Entry) -> None:
+        """Note when a report is due. The journal is folded only then: that takes a while after some years."""
+        event = entry.event
+        if isinstance(event, ModeChanged) and event.after in HALTED and event.before not in HALTED:
+            self._due_at = entry.at + AFTER
+        elif isinstance(event, FlatConfirmed):
+            self._due_at = self._due_at or entry.at  # a report of it is made already, and is renewed
+
+    def _wanted(self) -> Incident | None:
         try:
             incident = load_incident(self.journal)
         except ReportError:
-            self._is_open = False  # the switch moved, and closed nothing
             return None
-        if now < incident.at + AFTER:
-            return None
-        self._is_open = False
         return None if self._is_made(incident) else incident
 
     def _is_made(self, incident: Incident) -> bool:

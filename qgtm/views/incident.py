@@ -129,8 +129,9 @@ class Chronicler:
         self.state = changed(before, event)
         self.ledger.take(event, at)
         self.at = at
-        if isinstance(event, AccountSampled):
-            self._sampled(before, at)
+        self._peaked(before, at)
+        if isinstance(event, AccountSampled) and self.state.drawdown is not None:
+            self._falls.append((at, self.state.drawdown.seen_frac))
         if isinstance(event, TOLD):
             self._tell(event, at)
         if isinstance(event, ModeChanged) and event.after in HALTED:
@@ -145,14 +146,12 @@ class Chronicler:
     def _is_ours(self) -> bool:
         return self._halt is not None and self.state.switch.kill_epoch == self._number
 
-    def _sampled(self, before: State, at: datetime) -> None:
+    def _peaked(self, before: State, at: datetime) -> None:
+        """Begin to count anew where the peak moved: at a new high, and where a re-entry restarts it."""
         old, new = before.drawdown, self.state.drawdown
-        if new is None:
-            return
-        if self._peak is None or (old and new.high_water_mark_usd != old.high_water_mark_usd):
-            self._peak = self.ledger.struck(self.ledger.session or date.min, at)
+        if new is not None and (old is None or new.high_water_mark_usd != old.high_water_mark_usd):
+            self._peak = self._now(at)
             self._falls.clear()
-        self._falls.append((at, new.seen_frac))
 
     def _tell(self, event: Event, at: datetime) -> None:
         told = Told(at, event)

@@ -1,5 +1,6 @@
 """The incident report: what was open, who brought it there to the cent, how it was closed; or plain text."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,10 +25,11 @@ from qgtm.core.events import (
 from qgtm.core.ids import client_order_id
 from qgtm.core.mode import Mode, Trigger
 from qgtm.core.order import Order, OrderState, Side
-from qgtm.reporting import incident_make
+from qgtm.reporting import incident, incident_make
 from qgtm.reporting.incident import incident_text, load_incident
 from qgtm.reporting.incident_make import IncidentWatch, make_incident
 from qgtm.views.action import Caps
+from qgtm.views.incident import Incident
 
 OPEN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 DAY = date(2026, 3, 2)
@@ -226,3 +228,92 @@ def test_report_is_due_five_minutes_after_the_halt_and_again_once_all_is_closed(
     assert [made(timedelta(seconds=s)) for s in (1000, 1001)] == [True, False]
     watch = IncidentWatch(tale.path, reports)  # a scheduler that was started anew
     assert not made(timedelta(seconds=1100))
+
+
+def reset(tale: Tale) -> ModeChanged:
+    return ModeChanged(
+        trigger=Trigger.RESET_CONFIRMED, before=Mode.HALTED_HARD, after=Mode.ACTIVE, reason="r", at=tale.at
+    )
+
+
+def test_second_halt_is_counted_from_where_the_re_entry_restarted_the_peak(tale: Tale) -> None:
+    tale.halted()
+    tale.closed()  # cash 100,000 - 40,000 - 25,000 + 29,900 + 23,200 = 88,100
+    for _ in range(3):
+        tale.sample("88100")
+    tale.tell(reset(tale))
+    tale.order("GLD", Side.BUY, 100, Decimal(150), "again", trend=Decimal(100))
+    for _ in range(3):
+        tale.sample("77000", GLD="39")
+    tale.tell(
+        ModeChanged(
+            trigger=Trigger.HARD_CAP, before=Mode.ACTIVE, after=Mode.HALTED_HARD, reason="fell again",
+            at=tale.at, drawdown_frac=Decimal("0.126"),
+        )
+    )  # fmt: skip
+    found = load_incident(tale.path)
+    # By hand: 100 shares from 150 to 39, after the re-entry; what was lost before belongs to the first halt.
+    assert (found.number, found.contributions.by_strategy_usd["trend"]) == (2, Decimal("-11100"))
+    assert found.contributions.account_usd == Decimal("-11100")
+    assert len(found.falls) == 3
+
+
+def test_money_that_came_in_between_peak_and_halt_is_no_ones_contribution(tale: Tale) -> None:
+    tale.tell(
+        CashMoved(activity_id="start", kind="start", amount_usd=Decimal(100_000)),
+        SessionOpened(session=DAY, open_at=OPEN, close_at=OPEN + timedelta(hours=6.5)),
+    )
+    tale.order("GLD", Side.BUY, 200, Decimal(200), "trade", trend=Decimal(200))
+    for _ in range(3):
+        tale.sample("100000", GLD="200")
+    tale.tell(CashMoved(activity_id="d", kind="CSD", amount_usd=Decimal(50_000)))
+    for _ in range(3):
+        tale.sample("150000", GLD="200")
+    for _ in range(3):
+        tale.sample("130000", GLD="100")
+    tale.tell(
+        ModeChanged(
+            trigger=Trigger.HARD_CAP, before=Mode.ACTIVE, after=Mode.HALTED_HARD, reason="fell", at=tale.at,
+            drawdown_frac=Decimal("0.1333"),
+        )
+    )  # fmt: skip
+    found = load_incident(tale.path)
+    assert found.contributions.by_strategy_usd == {"trend": Decimal("-20000")}
+    assert (found.contributions.account_usd, found.contributions.residual_usd) == (-20_000, 0)
+
+
+def test_position_without_a_price_is_open_and_its_worth_is_not_known(tale: Tale) -> None:
+    tale.halted()
+    told = load_incident(tale.path)
+    blind = replace(told, holdings=tuple(replace(each, mark=Decimal(0)) for each in told.holdings))
+    text = incident_text(blind)
+    assert "No position was open" not in text
+    assert "what GLD, SLV was worth is not known" in text
+    assert "at an unknown price" in text
+    assert "unknown" in incident.positions(blind).html
+
+
+def test_long_tale_says_how_much_of_it_is_left_out(tale: Tale) -> None:
+    tale.halted()
+    tale.tell(*[AlertRaised(level="orange", cause="x", text=f"n{number}") for number in range(100)])
+    found = load_incident(tale.path)
+    assert f"{len(found.told) - 60} more: `qgtm audit tail`" in incident_text(found)
+
+
+def test_journal_is_folded_once_a_report_and_not_each_second_of_the_wait(
+    tale: Tale, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folds: list[Path] = []
+
+    def load(path: Path, number: int = 0) -> Incident:
+        folds.append(path)
+        return load_incident(path, number)
+
+    monkeypatch.setattr(incident_make, "load_incident", load)
+    watch = IncidentWatch(tale.path, tmp_path)
+    tale.halted()
+    for second in range(300):
+        assert watch.due(tale.at + timedelta(seconds=second)) is None
+    assert folds == []
+    assert watch.due(tale.at + timedelta(seconds=300)) is not None
+    assert len(folds) == 1
