@@ -15,8 +15,9 @@ def problem_of(order: Order) -> str | None:
     """
     if not _is_above_zero(order.quantity):
         return f"the quantity {order.quantity} is not above zero"
-    if order.quantity != order.quantity.to_integral_value():
-        return f"the quantity {order.quantity} is not whole"
+    is_whole = order.quantity == order.quantity.to_integral_value()
+    if not is_whole and not (order.is_reducing and order.limit_price is None):
+        return f"the quantity {order.quantity} is not whole, and only what closes at market may be a fraction"
     if order.limit_price is not None and not _is_above_zero(order.limit_price):
         return f"the limit price {order.limit_price} is not above zero"
     if not 0 < len(order.client_order_id) <= ID_LENGTH:
@@ -32,7 +33,7 @@ def request_of(order: Order) -> dict[str, object]:
     """Return the body of `POST /v2/orders`: numbers as text, so that no float comes in between."""
     body: dict[str, object] = {
         "symbol": order.symbol,
-        "qty": f"{order.quantity.to_integral_value():f}",
+        "qty": f"{order.quantity.normalize():f}",
         "side": order.side.value,
         "type": "market" if order.limit_price is None else "limit",
         "time_in_force": "day",

@@ -164,6 +164,27 @@ def test_an_order_far_from_the_market_works_until_it_is_cancelled(scene: Scene) 
     assert not scene.broker.cancel(outcome.broker_order_id)
 
 
+def test_all_resting_orders_are_cancelled_by_one_call_whoever_made_them(scene: Scene) -> None:
+    for number in (1, 2):
+        far = (scene.ask() * Decimal("0.93")).quantize(Decimal("0.01"))
+        assert isinstance(scene.broker.submit(order(number, limit_price=far)), Accepted)
+    scene.later(5)
+    assert len(scene.broker.orders(is_open=True)) == 2
+    scene.broker.cancel_all()
+    scene.later(5)
+    assert scene.broker.orders(is_open=True) == ()
+    scene.broker.cancel_all()  # with nothing at work it does no harm
+
+
+def test_broker_closes_everything_itself_on_the_last_rung(scene: Scene) -> None:
+    assert isinstance(scene.broker.submit(order()), Accepted)
+    scene.later(60)
+    assert scene.broker.positions()
+    scene.broker.close_all()
+    scene.later(60)
+    assert scene.broker.positions() == ()
+
+
 @pytest.mark.fault("A7")
 def test_an_order_beyond_the_buying_power_is_rejected_with_a_code(scene: Scene) -> None:
     outcome = scene.broker.submit(order(quantity=Decimal(40_000)))

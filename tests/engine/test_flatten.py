@@ -173,6 +173,7 @@ def filled(made: Order, quantity: object, state: OrderState) -> Event:
 
 
 @pytest.mark.fault("C5", "D1")
+@pytest.mark.fault("D1")
 def test_partial_fill_is_followed_by_the_rest_under_the_next_number() -> None:
     first = taken(halted(*bought(100)), seen(GLD=100))
     (made,) = sent(first)
@@ -182,6 +183,7 @@ def test_partial_fill_is_followed_by_the_rest_under_the_next_number() -> None:
 
 
 @pytest.mark.fault("C14", "D4")
+@pytest.mark.fault("C14")
 def test_tries_come_at_once_at_first_then_slower_but_never_more_than_half_a_minute_apart() -> None:
     state, now, gaps, last = halted(*bought(100)), NOON, [], NOON
     while len(gaps) < 9:
@@ -252,6 +254,7 @@ def told(state: State, seconds: float) -> list[FlattenDelayed]:
 
 @pytest.mark.fault("C14", "D2", "D4")
 @pytest.mark.invariant("V7")
+@pytest.mark.fault("D4")
 def test_what_is_left_is_told_within_the_minute_and_again_until_it_is_flat() -> None:
     state = changed(halted(*bought(100), *bought(70, "SLV", number=1)), seen(SLV=70))
     assert told(state, 54) == []
@@ -304,6 +307,7 @@ def test_halt_with_the_market_closed_is_told_at_once_with_the_open_and_again_a_m
 
 @pytest.mark.fault("D3")
 @pytest.mark.parametrize(("hour", "goes"), [(16.5, False), (18.9, False), (19.1, True), (23.0, True)])
+@pytest.mark.fault("D3")
 def test_orders_wait_at_the_broker_for_the_open_but_not_before_seven_in_the_evening(hour, goes) -> None:
     orders = sent(taken(changed(SHUT, halt()), seen(shut(hour), GLD=100), now=shut(hour)))
     assert [o.client_order_id for o in orders] == ["qgtm-1-flatten-20260107-GLD-0"] * goes

@@ -199,6 +199,8 @@ REFUSED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.fault("J3")
+@pytest.mark.fault("J5")
 def test_approval_that_is_not_the_others_over_this_very_text_is_refused_and_recorded(what: str) -> None:
     state, request = asked()
     facts = approved(state, REFUSED[what](request), seal(30))
@@ -220,6 +222,7 @@ def test_approval_that_is_not_the_others_over_this_very_text_is_refused_and_reco
         (moment(30, epoch=2), False),
     ],
 )
+@pytest.mark.fault("J4")
 def test_request_stands_ten_minutes_by_both_clocks_and_no_restart(at, stands) -> None:
     state, request = asked()
     facts = approved(state, approval(request), seal(at=at))
@@ -279,6 +282,7 @@ def test_of_many_approvals_at_once_exactly_one_wins(many: int, wrong: int) -> No
     assert won == 1
 
 
+@pytest.mark.fault("J2")
 def test_proof_that_has_counted_does_not_count_again_for_the_next_request() -> None:
     state, request = asked()
     state = after(state, approved(state, approval(request, count=7), seal(1)))
@@ -380,6 +384,7 @@ def test_key_that_asks_for_itself_cannot_approve_itself() -> None:
     assert not refusals(approved(state, approval(request, by="OpA", signer=OPA), seal(1)))
 
 
+@pytest.mark.fault("J6")
 def test_whoever_has_had_a_key_never_has_a_first_one_again() -> None:
     gone = OperatorRevoked(credential_id=OPB.credential_id, reason="x", by="OpA")
     state = begun(*ENROLLED, gone)
@@ -460,6 +465,7 @@ def test_limits_that_cannot_be_are_refused_with_the_reason(command: SetLimits, s
     assert after(BOOTED, facts).limits == LIMITS
 
 
+@pytest.mark.fault("D14")
 def test_file_that_became_tighter_holds_and_one_that_became_looser_waits_in_yellow() -> None:
     file = wished_limits(LIMITS, {"gross_frac": "1.6", "daily_loss_frac": "0.04"})
     facts = limits_at_boot(BOOTED, file)

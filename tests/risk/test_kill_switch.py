@@ -288,6 +288,8 @@ def test_cool_off_is_counted_by_the_slowest_clock() -> None:
         assert read(begun, *clocks).left_s == 1.0
 
 
+@pytest.mark.fault("D13")
+@pytest.mark.fault("F7")
 def test_cool_off_is_not_shortened_by_a_clock_put_forward_or_a_restart() -> None:
     cool_off = read(CoolOff(kill_epoch=1, began_at=NOON), 100.0, 0.0, 0.0)
     cool_off = read(cool_off, 160.0, DAY_S + 60, 60.0)  # the wall jumps a day

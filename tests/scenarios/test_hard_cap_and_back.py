@@ -110,6 +110,8 @@ def test_hard_cap_is_flat_within_the_minute_and_stays_so_over_a_restart(walk: Wa
     assert walk.held == {}
 
 
+@pytest.mark.fault("D2")
+@pytest.mark.fault("D6")
 def test_restart_in_the_middle_of_a_flatten_goes_on_with_it(walk: Walk) -> None:
     now = walk.clock.now()
     bought(walk, GLD=0.3, SLV=0.2)
@@ -204,6 +206,8 @@ def word_of_the_watchdog(walk: Walk, **changes: Any) -> None:
     walk.stage.state.lease.write_text(json.dumps({**lease, "epoch": 2}))
 
 
+@pytest.mark.fault("D5")
+@pytest.mark.fault("C18")
 def test_what_the_watchdog_closed_is_our_own_and_opa_resumes_after_a_restart(walk: Walk) -> None:
     bought(walk, GLD=0.2)
     shares, now = walk.held["GLD"], walk.clock.now()
@@ -232,6 +236,7 @@ def test_what_the_watchdog_closed_is_our_own_and_opa_resumes_after_a_restart(wal
     assert walk.state.switch.mode is Mode.ACTIVE  # the same word is not heard twice
 
 
+@pytest.mark.fault("D19")
 def test_daemon_that_was_asleep_hears_the_watchdog_sends_nothing_and_must_be_restarted(walk: Walk) -> None:
     bought(walk, GLD=0.2)
     word_of_the_watchdog(walk)
