@@ -248,6 +248,8 @@ class Story(World):
         self.strike("weather", *(f"{name} {value}" for name, value in chances.items()))
         self.needs_seconds(seconds + 30)
         self.look_around()
+        if "stream_refused" in chances:
+            self.drop_stream()  # what is refused is the way back
 
         def end() -> None:
             for name in chances:
