@@ -1,4 +1,4 @@
-"""Copies of the fund's record: taken while it runs, checked row by row, and put back without losing a halt.
+"""Copies of the fund's record: taken while it runs, and checked row by row.
 
 A backup is a folder: the databases as SQLite's own online copy gives them, and `backup.json`, which says
 what state they fold to. One that is half made has no `backup.json` and does not count.
@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -17,21 +17,18 @@ from typing import Final
 import apsw
 
 from qgtm.adapters.audit import verify
-from qgtm.adapters.database import explained_by_sqlite
+from qgtm.adapters.database import BUSY_MS, explained_by_sqlite
 from qgtm.adapters.files import StateDir, explained, sync_folder, write_atomic
-from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.journal import JournalReader
 from qgtm.adapters.lock import FileLock
 from qgtm.core.codec import canonical
-from qgtm.core.commands import Flatten, Halt
-from qgtm.core.errors import EventError, JournalCorrupt, JournalError
-from qgtm.core.events import CommandTaken
+from qgtm.core.errors import JournalCorrupt, JournalError
 from qgtm.core.instant import instant_from_text, text_from_instant
-from qgtm.engine.state import State, changed, folded
+from qgtm.engine.state import State, folded
 from qgtm.ports import Head
-from qgtm.risk.kill_switch import must_flatten
 
 SHEET: Final = "backup.json"
+NAMED: Final = "%Y-%m-%dT%H%M%SZ"
 COPIED: Final = ("journal.db", "inbox.db", "bars.db")  # who was signed in then is nobody's business now
 DAILY: Final = 30
 MONTHLY: Final = 12
@@ -52,8 +49,8 @@ class Backup:
 
 
 def backups(folder: Path) -> tuple[Path, ...]:
-    """Return the backups that count, oldest first."""
-    return tuple(sorted(path.parent for path in folder.glob(f"*/{SHEET}")))
+    """Return the backups that count, oldest first; what somebody named otherwise is his own matter."""
+    return tuple(sorted(path.parent for path in folder.glob(f"*/{SHEET}") if _is_named(path.parent)))
 
 
 def make_backup(state: StateDir, folder: Path, at: datetime) -> Path:
@@ -62,20 +59,31 @@ def make_backup(state: StateDir, folder: Path, at: datetime) -> Path:
     Kept are the last of each of 30 days and of each of 12 months. Raises JournalError with the next step,
     JournalCorrupt when what was copied does not hold.
     """
-    path = folder / f"{at:%Y-%m-%dT%H%M%S}Z"
-    if path.exists():
-        raise JournalError(f"{path} is there already: wait a second, then make another backup.")
-    with explained(path, JournalError):
-        path.mkdir(parents=True, mode=0o700)
+    path = folder / f"{at:{NAMED}}"
+    with explained(folder, JournalError):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with FileLock(folder / "backup.lock", f"the backups in {folder}"), explained(path, JournalError):
+        if path.exists():
+            raise JournalError(f"{path} is there already: wait a second, then make another backup.")
+        _sweep(folder)
+        path.mkdir(mode=0o700)
         try:
             _fill(state, path, at)
-        except (OSError, JournalError):
+        except BaseException:
             shutil.rmtree(path, ignore_errors=True)
             raise
         sync_folder(folder)
         for old in past_their_time(backups(folder)):
-            shutil.rmtree(old)
+            if old != path:  # whatever the clock says: what was made just now is what somebody waits for
+                shutil.rmtree(old, ignore_errors=True)
     return path
+
+
+def _sweep(folder: Path) -> None:
+    """Let go of what a process that was killed left half made: nobody else makes one now."""
+    for path in folder.iterdir():
+        if path.is_dir() and _is_named(path) and not (path / SHEET).exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _fill(state: StateDir, path: Path, at: datetime) -> None:
@@ -91,6 +99,9 @@ def _copy(source: Path, target: Path) -> None:
         reader = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
         writer = apsw.Connection(str(target))
         try:
+            reader.set_busy_timeout(BUSY_MS)
+            # One snapshot throughout: else each row that the daemon writes begins the copy anew.
+            reader.execute("BEGIN; SELECT COUNT(*) FROM sqlite_schema").fetchall()
             with writer.backup("main", reader, "main") as work:
                 while not work.done:
                     work.step(PAGES)
@@ -152,10 +163,16 @@ def _last_of_each(found: Sequence[Path], form: str, number: int) -> Iterator[Pat
 
 
 def _made_at(path: Path) -> datetime:
-    return datetime.strptime(path.name, "%Y-%m-%dT%H%M%S%z")
+    return datetime.strptime(path.name, NAMED).replace(tzinfo=UTC)
 
 
-# --- putting one back ---------------------------------------------------------------------------
+def _is_named(path: Path) -> bool:
+    with suppress(ValueError):
+        return f"{_made_at(path):{NAMED}}" == path.name
+    return False
+
+
+# --- checking one -------------------------------------------------------------------------------
 
 
 def verified(path: Path) -> Backup:
@@ -180,72 +197,22 @@ def verified(path: Path) -> Backup:
     return sheet
 
 
-def restore(path: Path, state: StateDir, at: datetime) -> tuple[Backup, Path]:
-    """Put a backup in the place of what `state` holds; return it and where the old state lies now.
-
-    What the journal does not know of since then may be riskier than it says, so the fund comes back halted
-    until OpA acknowledges; a halt that closes everything, in the record that is put aside, goes on. Raises
-    JournalLocked while a daemon runs, and as `verified`.
-    """
-    sheet = verified(path)
-    lock = FileLock(state.journal.with_name(state.journal.name + ".lock"), f"the journal {state.journal}")
-    try:
-        is_flattening = _must_flatten(state.journal)
-        aside = _set_aside(state, at)
-        with explained(state.root, JournalError):
-            for name in sheet.files.keys() - {"inbox.db"}:  # what waited then is not wanted now
-                shutil.copyfile(path / name, state.root / name)
-            sync_folder(state.root)
-        _halted(state, path, at, is_flattening=is_flattening)
-    finally:
-        lock.release()
-    return sheet, aside
-
-
-def _must_flatten(journal: Path) -> bool:
-    """Return whether the record that is put aside was closing everything, as far as it can be read."""
-    state = State()
-    with suppress(JournalError, EventError), JournalReader(journal) as reader:
-        for entry in reader.read():
-            state = changed(state, entry.event)
-    return must_flatten(state.switch)
-
-
-def _set_aside(state: StateDir, at: datetime) -> Path:
-    """Move what a backup replaces, and the snapshots that remember later rows, into a folder beside it."""
-    aside = state.root / "aside" / f"{at:%Y%m%dT%H%M%S}"
-    with explained(aside, JournalError):
-        aside.mkdir(parents=True)
-        for name in (*COPIED, *(f"{each}{end}" for each in COPIED for end in ("-wal", "-shm")), "snapshots"):
-            if (state.root / name).exists():
-                (state.root / name).rename(aside / name)
-    return aside
-
-
-def _halted(state: StateDir, path: Path, at: datetime, *, is_flattening: bool) -> None:
-    reason = f"restored from the backup {path.name}: compare with the broker before you go on"
-    with JournalReader(state.journal) as reader:
-        taken = max(
-            (entry.event.command_id for entry in reader.read() if isinstance(entry.event, CommandTaken)),
-            default=0,
-        )
-    with Inbox(state.inbox) as inbox:
-        inbox.go_on_after(taken)
-        inbox.put(Halt(reason=reason, by="restore"), "restore", at)
-        if is_flattening:
-            inbox.put(Flatten(reason=f"{reason}; the halt goes on", by="restore"), "restore", at)
-
-
 def _read_sheet(path: Path) -> Backup:
     try:
         fields = json.loads((path / SHEET).read_bytes())
         fields["made_at"] = instant_from_text(fields["made_at"])
         fields["latches"] = tuple(fields["latches"])
-        return Backup(**fields)
+        return _checked(Backup(**fields))
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise JournalError(
             f"{path} is no backup that can be used ({problem}): `qgtm backup --list` names those that are."
         ) from problem
+
+
+def _checked(sheet: Backup) -> Backup:
+    if "journal.db" not in sheet.files or not sheet.files.keys() <= set(COPIED):
+        raise ValueError(f"it names other files than {', '.join(COPIED)}")
+    return sheet
 
 
 def _written(sheet: Backup) -> dict[str, object]:

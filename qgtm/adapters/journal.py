@@ -38,6 +38,7 @@ INSERT: Final = "INSERT INTO journal (seq, at, kind, body, prev_hash, hash) VALU
 SELECT: Final = "SELECT seq, at, kind, body, prev_hash, hash FROM journal"
 # Readers take this many rows a transaction: a long one would keep the write-ahead log from being reused.
 BATCH: Final = 1000
+RESTORING: Final = "restoring.json"  # stands beside a journal that is being put back
 
 
 class _Rows:
@@ -136,6 +137,11 @@ class SqliteJournal(_Rows):
     """
 
     def __init__(self, path: Path, *, vfs: str | None = None) -> None:
+        if path.with_name(RESTORING).exists():
+            raise JournalError(
+                f"a restore of {path} was cut off in the middle: run `qgtm restore BACKUP` again, which "
+                "finishes it."
+            )
         self._lock = FileLock(path.with_name(path.name + ".lock"), f"the journal {path}")
         try:
             super().__init__(open_writer(path, APPLICATION_ID, MIGRATIONS, vfs), path)

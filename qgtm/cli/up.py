@@ -31,7 +31,7 @@ LOOK_S: Final = 1.0
 LEFT_BEHIND_S: Final = 25.0  # what a killed `qgtm up` leaves behind stops by itself within this
 LOCKS: Final = ("lease.json.lock", "journal.db.lock", "exchange/exchange.lock", "watchdog.lock")
 BARS_NOTE: Final = "bars.txt"  # which folder of bars the embedded exchange was begun with
-KEPT: Final = ("up.lock", "logs", "aside")
+KEPT: Final = ("up.lock", "logs", "aside", "backups")
 CTRL_C: Final = "Ctrl-C stops everything; the next start goes on from there."
 A_WEEK: Final = "Five sessions go by here, each told as it ends; the report then takes a minute or two."
 

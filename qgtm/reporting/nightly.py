@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
 
-from qgtm.adapters.backup import backups, make_backup
+from qgtm.adapters.backup import NAMED, backups, make_backup
 from qgtm.adapters.files import StateDir
 from qgtm.core.instant import NEW_YORK
 
@@ -21,8 +21,9 @@ class Nightly:
 
     def look(self, wall_at: datetime) -> Path | None:
         """Return the copy that was due and is made now, None when none is. Raises JournalError."""
-        made = backups(self.folder)
-        is_due = not made or made[-1].name < f"{last_due(wall_at):%Y-%m-%dT%H%M%S}Z"
+        # One that a clock gone wrong dated into the future keeps no night from being copied.
+        made = [path for path in backups(self.folder) if path.name <= f"{wall_at:{NAMED}}"]
+        is_due = not made or made[-1].name < f"{last_due(wall_at):{NAMED}}"
         return (
             make_backup(self.state, self.folder, wall_at) if is_due and self.state.journal.exists() else None
         )

@@ -12,10 +12,11 @@ import apsw
 import pytest
 
 from qgtm.adapters.audit import verify
-from qgtm.adapters.backup import backups, make_backup, past_their_time, restore, state_sha, verified
+from qgtm.adapters.backup import backups, make_backup, past_their_time, state_sha, verified
 from qgtm.adapters.files import StateDir
 from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.journal import JournalReader, SqliteJournal
+from qgtm.adapters.restoring import restore
 from qgtm.core.commands import AcceptBreak, Flatten, Halt
 from qgtm.core.errors import JournalCorrupt, JournalError, JournalLocked
 from qgtm.core.events import CashMoved, CommandTaken, Latched, ModeChanged
@@ -62,6 +63,7 @@ def test_backup_folds_to_the_state_that_was_copied(state: StateDir, tmp_path: Pa
     assert sheet.state_sha == state_sha(again)
 
 
+@pytest.mark.fault("H2")
 def test_backup_under_a_writing_daemon_holds_a_prefix_of_its_journal(state: StateDir, tmp_path: Path) -> None:
     stop, written = threading.Event(), []
     with SqliteJournal(state.journal) as journal:
@@ -86,6 +88,7 @@ def test_backup_under_a_writing_daemon_holds_a_prefix_of_its_journal(state: Stat
     assert sheets[-1].seq > 1
 
 
+@pytest.mark.fault("H3")
 def test_every_flipped_byte_of_a_backup_is_found(state: StateDir, tmp_path: Path) -> None:
     write(state, *map(flow, range(30)))
     path, draw = make_backup(state, tmp_path / "copies", AT), random.Random(3)
@@ -161,9 +164,9 @@ def test_restored_journal_is_the_backups_and_the_fund_is_halted(state: StateDir,
         inbox.put(AcceptBreak(subject="GLD", reason="was fine then", by="OpA"), "OpA", AT)
     path = make_backup(state, tmp_path / "copies", AT)
     write(state, flow(2))
-    sheet, aside = restore(path, state, AT + timedelta(hours=1))
-    assert verify(state.journal).head.seq == sheet.seq == 2
-    assert verify(aside / "journal.db").head.seq == 3
+    done = restore(path, state, AT + timedelta(hours=1))
+    assert verify(state.journal).head.seq == done.sheet.seq == 2
+    assert verify(done.aside / "journal.db").head.seq == 3
     halt, *rest = wishes(state)  # what waited then is gone
     assert isinstance(halt, Halt)
     assert rest == []
@@ -171,6 +174,7 @@ def test_restored_journal_is_the_backups_and_the_fund_is_halted(state: StateDir,
         assert [wish.command_id for wish in inbox.wishes(41)] == [42]
 
 
+@pytest.mark.fault("D12")
 def test_halt_that_closes_everything_outlives_an_older_backup(state: StateDir, tmp_path: Path) -> None:
     write(state, flow(1))
     path = make_backup(state, tmp_path / "copies", AT)
