@@ -124,6 +124,7 @@ BAD = [
 ]  # fmt: skip
 
 
+@pytest.mark.fault("I1", "I2")
 @pytest.mark.parametrize(("old", "new", "said"), BAD, ids=[f"{number}" for number in range(len(BAD))])
 def test_mistake_is_told_in_a_sentence_with_the_next_step(text: str, old: str, new: str, said: str) -> None:
     assert said in refusal(changed(text, (old, new)))
@@ -171,6 +172,8 @@ def test_section_that_is_missing_is_named(text: str, section: str) -> None:
     assert f"[{section}]" in said
 
 
+@pytest.mark.fault("J13")
+@pytest.mark.invariant("V27")
 @pytest.mark.parametrize("key", ["APCA_API_SECRET_KEY", "apca_api_key_id", "password", "smtp_url", "token"])
 def test_secret_in_the_file_is_refused_and_not_repeated(text: str, key: str) -> None:
     said = refusal(changed(text, ("[broker]\n", f'[broker]\n{key} = "hunter2hunter2"\n')))

@@ -69,6 +69,7 @@ def test_file_that_is_no_text_is_refused_with_what_belongs_there(tmp_path: Path)
         load_keys(config_path, {})
 
 
+@pytest.mark.fault("I6")
 @pytest.mark.parametrize("name", ["APCA_API_KEY_ID", "APCA_API_SECRET_KEY"])
 def test_half_of_the_pair_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name} is set and") as caught:
@@ -76,6 +77,8 @@ def test_half_of_the_pair_is_refused(tmp_path: Path, name: str) -> None:
     assert CANARY not in str(caught.value)
 
 
+@pytest.mark.fault("J13")
+@pytest.mark.invariant("V27")
 def test_keys_are_never_printed(tmp_path: Path) -> None:
     keys = load_keys(tmp_path / "qgtm_config.toml", {**PAPER, "QGTM_SMTP_URL": f"smtp://x:{CANARY}@y"})
     for shown in (
@@ -89,6 +92,7 @@ def test_keys_are_never_printed(tmp_path: Path) -> None:
         assert CANARY not in shown
 
 
+@pytest.mark.fault("I6")
 @pytest.mark.parametrize(
     ("keys", "environ", "said"),
     [
@@ -109,6 +113,7 @@ def test_real_money_with_all_three_keys_is_live(live: Config) -> None:
     assert venue(live, keys, {"QGTM_I_TRADE_REAL_MONEY": "yes"}) == "live"
 
 
+@pytest.mark.fault("I6")
 def test_live_keys_where_paper_is_meant_are_refused(config: Config) -> None:
     keys = Keys({name: Secret(value) for name, value in LIVE.items()})
     with pytest.raises(ConfigError, match=r"these are live keys and fund\.mode is .paper."):

@@ -100,6 +100,7 @@ def test_a_bar_without_its_count_or_mean_price_is_a_bar() -> None:
     assert sets[0].bars["GLD"].close == 101.0
 
 
+@pytest.mark.fault("E3")
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -122,6 +123,7 @@ def test_a_bar_that_cannot_be_true_is_named_and_the_others_stay(changes: dict[st
     assert list(sets[0].refused) == ["GLD"]
 
 
+@pytest.mark.fault("E6")
 def test_the_same_bar_twice_is_one_bar_and_two_different_ones_are_none() -> None:
     same = {
         "GLD": [row("2024-01-03"), row("2024-01-03")],
@@ -140,11 +142,13 @@ def test_pages_are_read_to_the_end() -> None:
     assert [asked.query.get("page_token") for asked in venue.asked] == [None, "next", "last"]
 
 
+@pytest.mark.fault("E10")
 def test_a_page_token_that_comes_twice_ends_in_an_error() -> None:
     with pytest.raises(FeedError, match="twice"):
         daily(page({"GLD": [row("2024-01-02")]}, "again"))
 
 
+@pytest.mark.fault("E10")
 def test_pages_without_end_are_not_followed_for_ever() -> None:
     turns = iter(range(10_000))
 
@@ -174,6 +178,7 @@ FAULTS: dict[str, Answer] = {
 }
 
 
+@pytest.mark.fault("E13")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_bars_that_did_not_come_or_changed_their_form_are_a_feed_error(fault: str) -> None:
     with pytest.raises(FeedError):
@@ -217,6 +222,7 @@ def test_a_quote_joins_the_best_prices_and_the_last_trade() -> None:
     assert gold.at == datetime(2024, 1, 5, 16, 59, 59, 123456, UTC)
 
 
+@pytest.mark.fault("E3", "E15")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -234,6 +240,7 @@ def test_a_quote_that_is_no_market_is_left_out(changes: dict[str, Any]) -> None:
     assert quotes(GOOD | changes, {"p": 183.11}) == {}
 
 
+@pytest.mark.fault("E14")
 def test_a_symbol_without_a_trade_is_left_out() -> None:
     assert quotes(GOOD, None) == {}
     assert quotes(GOOD, {"p": 0}) == {}

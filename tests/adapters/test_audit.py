@@ -109,6 +109,8 @@ def test_change_is_named_with_the_first_bad_row(path: Path, change: str, seq: in
     assert said in bad.what
 
 
+@pytest.mark.fault("J7")
+@pytest.mark.invariant("V21")
 def test_rows_that_changed_places_are_named(path: Path) -> None:
     tamper(
         path,
@@ -121,6 +123,8 @@ def test_rows_that_changed_places_are_named(path: Path) -> None:
     assert bad.seq == 10
 
 
+@pytest.mark.fault("J7")
+@pytest.mark.invariant("V21")
 def test_cut_rows_are_named_by_a_head_from_elsewhere(path: Path) -> None:
     anchor = head_of(path)
     tamper(path, f"DELETE FROM journal WHERE seq > {ROWS - 5}")
@@ -131,6 +135,8 @@ def test_cut_rows_are_named_by_a_head_from_elsewhere(path: Path) -> None:
     assert f"ends at row {ROWS - 5}, and row {ROWS} was there" in bad.what
 
 
+@pytest.mark.fault("J7")
+@pytest.mark.invariant("V21")
 def test_journal_written_anew_from_the_start_is_named_by_an_anchor(path: Path, tmp_path: Path) -> None:
     anchor = Head(3, _hash(path, 3))
     other = tmp_path / "other.db"
@@ -195,6 +201,8 @@ def test_walk_since_a_head_that_is_not_there_is_refused(path: Path) -> None:
     assert bad.seq == 12
 
 
+@pytest.mark.fault("J7")
+@pytest.mark.invariant("V21")
 def test_random_edits_of_single_bytes_are_all_found(original: Path, tmp_path: Path) -> None:
     draw = random.Random(7)
     with JournalReader(original) as reader:
@@ -218,6 +226,8 @@ def test_random_edits_of_single_bytes_are_all_found(original: Path, tmp_path: Pa
     assert missed == []
 
 
+@pytest.mark.fault("H3")
+@pytest.mark.invariant("V21")
 def test_flipped_byte_of_the_file_is_found_or_changed_no_row(original: Path, tmp_path: Path) -> None:
     draw = random.Random(11)
     content = original.read_bytes()

@@ -20,6 +20,7 @@ def test_file_is_replaced_whole(tmp_path: Path, is_durable: bool) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.fault("G3")
 def test_write_that_fails_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

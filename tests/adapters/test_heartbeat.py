@@ -27,6 +27,8 @@ def test_heartbeat_comes_back_as_it_was_written(path: Path, broker_at: datetime 
     assert load_heartbeat(path) == beat
 
 
+@pytest.mark.fault("D16")
+@pytest.mark.mistake(7)
 def test_heartbeat_without_progress_is_not_written(path: Path) -> None:
     file = HeartbeatFile(path)
     assert file.write(BEAT)

@@ -111,6 +111,7 @@ def last_taken(journal: SqliteJournal) -> int:
     return max((e.event.command_id for e in journal.read() if isinstance(e.event, CommandTaken)), default=0)
 
 
+@pytest.mark.fault("G1", "G2")
 @pytest.mark.parametrize("crash_before_append", [True, False])
 def test_command_acts_once_wherever_the_daemon_dies(path: Path, crash_before_append: bool) -> None:
     deploy = Deploy(manifest_sha="f" * 64, by="OpA")

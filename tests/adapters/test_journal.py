@@ -62,6 +62,7 @@ def kill_after(process: subprocess.Popen[str], wait_s: float) -> list[str]:
     return [first.strip(), *(line for line in rest[:-1] if line)]
 
 
+@pytest.mark.fault("G1", "H4")
 def test_writer_killed_at_any_instant_loses_nothing_acknowledged(path: Path) -> None:
     draw = random.Random(20240301)
     for _ in range(20):
@@ -82,6 +83,7 @@ def test_second_writer_is_refused_with_the_first_ones_process_id(path: Path) -> 
         assert second.head().seq == 1
 
 
+@pytest.mark.fault("G6")
 def test_second_writer_in_another_process_is_refused(path: Path) -> None:
     process = child(path)
     try:
@@ -108,6 +110,7 @@ def test_lock_file_that_was_removed_lets_no_second_writer_append(path: Path) -> 
     assert verify(path).rows == 2
 
 
+@pytest.mark.fault("H2")
 def test_reader_sees_rows_while_the_writer_writes_and_cannot_change_them(path: Path) -> None:
     with SqliteJournal(path) as journal:
         journal.append([lost(1)], AT)
@@ -119,6 +122,7 @@ def test_reader_sees_rows_while_the_writer_writes_and_cannot_change_them(path: P
                 reader._connection.execute("INSERT INTO journal VALUES (9, '', '', '', '', '')")
 
 
+@pytest.mark.fault("H2", "H6")
 def test_reader_in_the_middle_of_a_walk_does_not_hold_back_the_writer(path: Path) -> None:
     with SqliteJournal(path) as journal, JournalReader(path) as reader:
         journal.append([lost(n) for n in range(5)], AT)
@@ -129,6 +133,8 @@ def test_reader_in_the_middle_of_a_walk_does_not_hold_back_the_writer(path: Path
         assert not is_busy, "a reader is still inside a transaction"
 
 
+@pytest.mark.fault("J7")
+@pytest.mark.invariant("V21")
 @pytest.mark.parametrize("statement", ["UPDATE journal SET body = '{}'", "DELETE FROM journal"])
 def test_row_cannot_be_changed_or_deleted(path: Path, statement: str) -> None:
     with SqliteJournal(path) as journal:
@@ -138,6 +144,7 @@ def test_row_cannot_be_changed_or_deleted(path: Path, statement: str) -> None:
         assert next(journal.read()).event == lost(1)
 
 
+@pytest.mark.fault("F6")
 def test_time_does_not_decrease_over_a_restart(path: Path) -> None:
     with SqliteJournal(path) as journal:
         journal.append([lost(1)], AT)
@@ -180,6 +187,7 @@ def test_database_of_another_program_is_refused(path: Path) -> None:
         SqliteJournal(path)
 
 
+@pytest.mark.fault("H9")
 def test_journal_of_a_newer_version_is_refused(path: Path) -> None:
     write(path, 1)
     connection = apsw.Connection(str(path))
@@ -189,6 +197,7 @@ def test_journal_of_a_newer_version_is_refused(path: Path) -> None:
         SqliteJournal(path)
 
 
+@pytest.mark.fault("H9")
 def test_migration_that_fails_half_way_leaves_the_file_as_it_was(path: Path) -> None:
     steps = ["CREATE TABLE one (x) STRICT", "CREATE TABLE two (x INTEGER); CREATE TABLE nonsense ("]
     with pytest.raises(JournalError):
@@ -200,6 +209,7 @@ def test_migration_that_fails_half_way_leaves_the_file_as_it_was(path: Path) -> 
     assert write(path, 1).seq == 1
 
 
+@pytest.mark.fault("H10")
 def test_old_sqlite_is_refused() -> None:
     with pytest.raises(JournalError, match=r"3\.51\.2 can lose commits"):
         database.refuse_old_sqlite("3.51.2")
@@ -207,6 +217,7 @@ def test_old_sqlite_is_refused() -> None:
     database.refuse_old_sqlite("3.100.0")
 
 
+@pytest.mark.fault("H3", "J7")
 def test_last_row_that_was_changed_stops_the_writer(path: Path) -> None:
     write(path, 3)
     tamper(path, 'UPDATE journal SET body = \'{"reason":"x"}\' WHERE seq = 3')
@@ -214,6 +225,8 @@ def test_last_row_that_was_changed_stops_the_writer(path: Path) -> None:
         SqliteJournal(path)
 
 
+@pytest.mark.fault("J7")
+@pytest.mark.invariant("V21")
 def test_guards_that_were_removed_stop_the_writer(path: Path) -> None:
     write(path, 3)
     connection = apsw.Connection(str(path))
@@ -243,6 +256,7 @@ def tamper(path: Path, *statements: str) -> None:
     connection.close()
 
 
+@pytest.mark.fault("H2")
 def test_lock_by_another_program_is_an_error_that_can_be_tried_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,6 +272,7 @@ def test_lock_by_another_program_is_an_error_that_can_be_tried_again(
         assert [entry.event for entry in journal.read()] == [lost(2)]
 
 
+@pytest.mark.fault("H7")
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_folder_that_is_read_only_names_the_next_step(path: Path) -> None:
     path.parent.chmod(0o500)
@@ -290,6 +305,7 @@ except JournalError:
 """
 
 
+@pytest.mark.fault("H1")
 def test_full_disk_refuses_and_loses_nothing_acknowledged(path: Path) -> None:
     assert resource.RLIMIT_FSIZE is not None
     done = subprocess.run(

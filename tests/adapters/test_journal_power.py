@@ -57,6 +57,8 @@ def restarted(folder: Path, image: dict[str, bytes]) -> Path:
     return folder / "journal.db"
 
 
+@pytest.mark.fault("H4")
+@pytest.mark.invariant("V3")
 def test_power_cut_at_any_moment_loses_nothing_acknowledged_and_leaves_nothing_half(
     tmp_path: Path, disk: Disk
 ) -> None:
@@ -84,6 +86,7 @@ def test_power_cut_with_weaker_syncing_does_lose_rows_so_this_test_can_see(
     assert {audit.bad.kind for audit in audits if audit.bad} == {"cut"}
 
 
+@pytest.mark.fault("H1", "H5")
 @pytest.mark.parametrize("operation", ["write", "sync"])
 @pytest.mark.parametrize("error", [apsw.IOError, apsw.FullError])
 def test_disk_that_fails_at_the_nth_operation_stops_the_writer_and_loses_nothing(

@@ -25,6 +25,8 @@ def test_epoch_rises_with_each_daemon(path: Path) -> None:
     assert epochs == [1, 2, 3]
 
 
+@pytest.mark.fault("G6")
+@pytest.mark.invariant("V16")
 def test_second_daemon_is_refused_and_takes_no_epoch(path: Path) -> None:
     with Lease(path) as first:
         with pytest.raises(JournalLocked, match=rf"the daemon's lease .* held by process {os.getpid()}"):
@@ -32,6 +34,8 @@ def test_second_daemon_is_refused_and_takes_no_epoch(path: Path) -> None:
         assert first.is_mine()
 
 
+@pytest.mark.fault("D19")
+@pytest.mark.invariant("V16")
 def test_daemon_whose_lease_was_taken_is_fenced(path: Path) -> None:
     with Lease(path) as daemon:
         assert take_epoch(path, holder="watchdog") == daemon.epoch + 1

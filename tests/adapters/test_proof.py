@@ -72,6 +72,8 @@ def test_passkey_used_from_another_origin_is_not_proven() -> None:
     assert "origin" in found.reason
 
 
+@pytest.mark.fault("J5")
+@pytest.mark.invariant("V19")
 def test_signature_by_another_key_is_not_proven() -> None:
     assert isinstance(judged(phone(12), owner=phone(11)), NotProven)
 
@@ -89,6 +91,8 @@ def test_counter_that_does_not_rise_is_not_proven(count: int, last: int, is_prov
     assert isinstance(judged(replace(phone(), count=count), last=last), Proven) is is_proven
 
 
+@pytest.mark.fault("J3")
+@pytest.mark.invariant("V19")
 def test_every_flipped_bit_of_the_signed_parts_breaks_the_proof() -> None:
     draw, key = Random(5), phone()
     prover, credential, proof = Prover(SITE, Path("nowhere")), key.credential(Person.OPB), key.proof(ACT)
@@ -152,6 +156,7 @@ def test_code_passes_within_one_step_of_its_own(late_s: int, is_proven: bool) ->
     assert isinstance(found, Proven) is is_proven
 
 
+@pytest.mark.fault("J2")
 def test_code_is_used_once_and_none_before_it_afterwards() -> None:
     first = code_judged(SECRET, typed(code_at(NOW)), 0, NOW)
     assert isinstance(first, Proven)
@@ -206,6 +211,7 @@ REQUEST = Request(
 )
 
 
+@pytest.mark.fault("J3")
 def test_every_altered_field_is_another_challenge() -> None:
     others = [
         replace(REQUEST, request_id="request-5"),

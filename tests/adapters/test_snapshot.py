@@ -42,6 +42,8 @@ def test_state_comes_back_with_the_row_it_stands_at(tmp_path: Path, journal: Mem
     assert restored == Restored(Count(3, Decimal("1.10")), head, ())
 
 
+@pytest.mark.fault("G3")
+@pytest.mark.invariant("V11")
 def test_snapshot_and_the_rest_of_the_journal_give_the_same_as_the_whole(
     tmp_path: Path, journal: MemoryJournal
 ) -> None:
@@ -71,6 +73,7 @@ def spoil(path: Path, how: str) -> None:
         path.mkdir()
 
 
+@pytest.mark.fault("G3")
 @pytest.mark.parametrize("how", ["cut", "flipped", "empty", "a folder"])
 def test_spoilt_snapshot_is_passed_over_with_a_reason_for_the_one_before(
     tmp_path: Path, journal: MemoryJournal, how: str

@@ -64,6 +64,7 @@ def test_store_that_is_empty_gives_no_sessions(path: Path) -> None:
         assert store.last_session() is None
 
 
+@pytest.mark.fault("E2")
 def test_session_written_again_is_a_correction_symbol_by_symbol(path: Path) -> None:
     with BarStore(path) as store:
         store.append(bar_set(0, {"GLD": 10.0, "SLV": 20.0}))
@@ -79,6 +80,7 @@ def test_session_written_again_is_a_correction_symbol_by_symbol(path: Path) -> N
     assert merged.known_at.hour == 23
 
 
+@pytest.mark.fault("E6")
 def test_session_that_is_there_already_is_not_written_twice(path: Path) -> None:
     with BarStore(path) as store:
         store.append(bar_set(0, {"GLD": 10.0}))
@@ -86,6 +88,7 @@ def test_session_that_is_there_already_is_not_written_twice(path: Path) -> None:
         assert store._connection.execute("SELECT count(*) FROM bars").get == 2
 
 
+@pytest.mark.fault("H3")
 def test_damaged_bars_are_refused_by_session_with_the_next_step(path: Path) -> None:
     with BarStore(path) as store:
         store.append(bar_set(0, {"GLD": 10.0}))

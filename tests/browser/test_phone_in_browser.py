@@ -87,6 +87,9 @@ def pass_seconds(tab: Tab, seconds: float) -> None:
     tab.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))")
 
 
+@pytest.mark.fault("K7")
+@pytest.mark.mistake(19)
+@pytest.mark.invariant("V24")
 def test_page_is_green_and_turns_grey_after_ninety_seconds(phone: Tab, server: Served) -> None:
     phone.open(server.address)
     assert (phone.evaluate(SEEN), painted(phone)) == ("Green", GREEN)
@@ -97,6 +100,9 @@ def test_page_is_green_and_turns_grey_after_ninety_seconds(phone: Tab, server: S
     assert painted(phone) == GREY
 
 
+@pytest.mark.fault("K7")
+@pytest.mark.mistake(19)
+@pytest.mark.invariant("V24")
 def test_page_of_a_frozen_server_turns_grey_in_real_time(phone: Tab, state: StateDir, server: Served) -> None:
     beat(state, NOW, age_s=86.0, counter=2)
     time.sleep(LOOK_S)
@@ -165,6 +171,9 @@ def test_page_renews_itself_in_place_and_keeps_what_was_unfolded(phone: Tab, ser
     assert phone.complaints() == []
 
 
+@pytest.mark.fault("K7")
+@pytest.mark.mistake(19)
+@pytest.mark.invariant("V24")
 def test_phone_that_slept_shows_no_old_green(phone: Tab, server: Served) -> None:
     phone.open(server.address)
     os.kill(server.process.pid, signal.SIGSTOP)

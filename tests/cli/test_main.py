@@ -134,6 +134,7 @@ def test_refusal_is_red_on_a_terminal_unless_colour_is_not_wanted(monkeypatch: p
     assert cli._red("x", Terminal()) == "x"  # type: ignore[arg-type]
 
 
+@pytest.mark.mistake(18)
 def test_every_verb_that_is_there_says_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
     for name in filter(cli.is_there, cli.VERBS):
         assert run(name, "--help") == 0

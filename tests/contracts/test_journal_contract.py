@@ -68,6 +68,7 @@ def test_journal_head_is_the_last_entry(journal) -> None:
     assert journal.hash_at(3) is None
 
 
+@pytest.mark.fault("F6")
 def test_journal_time_never_decreases_when_the_clock_goes_back(journal) -> None:
     journal.append([lost(1)], AT)
     journal.append([lost(2)], AT - timedelta(hours=1))

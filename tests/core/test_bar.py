@@ -18,6 +18,7 @@ def bar(**changed) -> Bar:
     return Bar(**{"symbol": "GLD", "session": SESSION, "known_at": KNOWN_AT, **GOOD, **changed})
 
 
+@pytest.mark.fault("E3", "L1")
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -48,6 +49,7 @@ def test_bar_whose_prices_are_in_order_is_taken(prices, volume, rises) -> None:
     assert bar(open=open_, high=high, low=low, close=close, volume=volume).close == close
 
 
+@pytest.mark.fault("E3")
 @given(st.tuples(*[st.floats(width=32)] * 5))
 def test_figures_are_nonsense_exactly_when_one_of_the_rules_is_broken(figures) -> None:
     open_, high, low, close, volume = figures
@@ -81,6 +83,8 @@ def test_bar_set_stamped_in_the_future_is_refused() -> None:
     assert refuse_future(bars, KNOWN_AT) is bars
 
 
+@pytest.mark.fault("E2")
+@pytest.mark.invariant("V17")
 def test_bar_set_with_one_bar_of_the_future_is_refused_naming_it() -> None:
     late = bar(known_at=KNOWN_AT + timedelta(hours=1))
     bars = BarSet(session=SESSION, known_at=KNOWN_AT, bars={"GLD": late})

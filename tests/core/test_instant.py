@@ -53,6 +53,7 @@ def test_text_of_another_form_is_refused(text: str) -> None:
         instant_from_text(text)
 
 
+@pytest.mark.fault("F1")
 @pytest.mark.parametrize(
     ("at", "day"),
     [

@@ -69,6 +69,8 @@ def told(order: Order, updates) -> Order:
     return order
 
 
+@pytest.mark.fault("C1", "C2")
+@pytest.mark.invariant("V10")
 @given(st.lists(update, max_size=5), st.randoms(use_true_random=False))
 def test_updates_shuffled_and_doubled_give_the_same_order(updates, random) -> None:
     shuffled = updates + random.choices(updates, k=3) if updates else []
@@ -76,6 +78,8 @@ def test_updates_shuffled_and_doubled_give_the_same_order(updates, random) -> No
     assert told(ORDER, shuffled) == told(ORDER, updates)
 
 
+@pytest.mark.fault("C2")
+@pytest.mark.invariant("V10")
 def test_every_permutation_of_a_days_updates_gives_the_same_order() -> None:
     day = [
         (S.UNKNOWN, Decimal(0), Decimal(0), None),
@@ -94,6 +98,7 @@ def test_every_permutation_of_a_days_updates_gives_the_same_order() -> None:
     )
 
 
+@pytest.mark.fault("C6")
 def test_fill_that_comes_after_a_cancel_counts_and_ends_the_order_filled() -> None:
     canceled = learned(ORDER, S.CANCELED, Decimal(3), Decimal(190))
     late = learned(canceled, S.FILLED, Decimal(10), Decimal("190.02"))
@@ -109,6 +114,7 @@ def test_old_news_changes_nothing() -> None:
     assert learned(filled, S.FORMED, Decimal(2), Decimal(189)) == filled
 
 
+@pytest.mark.fault("C4")
 def test_count_is_cumulative_and_not_added_up() -> None:
     order = told(ORDER, [(S.WORKING, Decimal(n), Decimal(190), None) for n in (1, 3, 3, 6)])
     assert order.filled_quantity == 6

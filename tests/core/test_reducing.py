@@ -16,6 +16,7 @@ def test_order_that_closes_what_is_held_is_proven() -> None:
     assert is_proven_reducing(order(side="buy", quantity=1), book({"GLD": -100}))
 
 
+@pytest.mark.fault("C12")
 @pytest.mark.parametrize(
     ("held", "side", "quantity"),
     [(100, "buy", 1), (-100, "sell", 1), (0, "sell", 1), (0, "buy", 1), (100, "sell", 101), (-5, "buy", 6)],
@@ -24,6 +25,7 @@ def test_order_that_opens_grows_or_flips_is_not_proven(held: int, side: str, qua
     assert not is_proven_reducing(order(side=side, quantity=quantity), book({"GLD": held}))
 
 
+@pytest.mark.fault("A8", "C12")
 def test_shares_that_another_order_is_closing_cannot_be_closed_twice() -> None:
     closing = order(side="sell", quantity=60, filled_quantity=D(20), number=2)
     held = book({"GLD": 80}, (closing,))  # 100 were held; 20 of the 60 are sold, 40 may still be
@@ -48,6 +50,7 @@ def test_position_that_is_no_number_proves_nothing(held: str) -> None:
     assert "no number" in str(why_not_reducing(order(side="sell"), book({"GLD": held})))
 
 
+@pytest.mark.fault("L5")
 def test_fraction_of_a_share_closes_at_market_only() -> None:
     held = book({"GLD": "10.5"})
     assert is_proven_reducing(order(side="sell", quantity="10.5", limit_price=None), held)
@@ -72,6 +75,8 @@ def test_flatten_is_told_by_the_purpose_in_the_id() -> None:
     assert not is_flattening(order(client_order_id="flatten"))
 
 
+@pytest.mark.fault("C12")
+@pytest.mark.invariant("V8")
 @given(
     st.integers(-50, 50),
     st.lists(st.tuples(st.sampled_from(["buy", "sell"]), st.integers(1, 40)), max_size=4),

@@ -13,6 +13,7 @@ books = st.dictionaries(
 )
 
 
+@pytest.mark.fault("C9", "C10", "C15")
 @given(books, books)
 def test_every_symbol_whose_shares_differ_is_reported_and_no_other(ours, brokers) -> None:
     before = (dict(ours), dict(brokers))
@@ -39,6 +40,7 @@ def test_explanation_is_said_in_the_break_of_its_symbol() -> None:
     assert found.detail == "A split of 2 for 1 was announced."
 
 
+@pytest.mark.fault("B10")
 def test_open_order_that_we_never_wrote_down_is_reported_and_ours_is_not() -> None:
     found = find_foreign_orders({"ours"}, {"theirs": Decimal(7), "ours": Decimal(1)})
     assert [(each.subject, each.ours, each.brokers) for each in found] == [("theirs", 0, 7)]

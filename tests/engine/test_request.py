@@ -97,6 +97,7 @@ def refusals(facts: list[Event]) -> list[str]:
 # --- asking -------------------------------------------------------------------------------------
 
 
+@pytest.mark.invariant("V19")
 def test_reset_is_asked_for_with_a_text_that_holds_the_whole_plan_and_no_free_size() -> None:
     request = the_request(reset_asked(HALTED, ASK, seal()))
     assert (request.act, request.by, request.epoch, dict(request.detail)) == (Act.RESET, Person.OPA, 1, {})
@@ -106,6 +107,9 @@ def test_reset_is_asked_for_with_a_text_that_holds_the_whole_plan_and_no_free_si
     assert request.expires_at - request.made_at == timedelta(minutes=10)
 
 
+@pytest.mark.fault("D13")
+@pytest.mark.mistake(1)
+@pytest.mark.invariant("V19")
 @pytest.mark.parametrize(
     ("facts", "says"),
     [
@@ -198,9 +202,9 @@ REFUSED: dict[str, Any] = {
 }
 
 
+@pytest.mark.fault("J3", "J5")
+@pytest.mark.invariant("V19")
 @pytest.mark.parametrize("what", REFUSED)
-@pytest.mark.fault("J3")
-@pytest.mark.fault("J5")
 def test_approval_that_is_not_the_others_over_this_very_text_is_refused_and_recorded(what: str) -> None:
     state, request = asked()
     facts = approved(state, REFUSED[what](request), seal(30))
@@ -211,6 +215,7 @@ def test_approval_that_is_not_the_others_over_this_very_text_is_refused_and_reco
     assert kinds(approved(state, approval(request), seal(40)))[1] == "ModeChanged"  # it still stands
 
 
+@pytest.mark.fault("F6", "F7", "J4")
 @pytest.mark.parametrize(
     ("at", "stands"),
     [
@@ -222,7 +227,6 @@ def test_approval_that_is_not_the_others_over_this_very_text_is_refused_and_reco
         (moment(30, epoch=2), False),
     ],
 )
-@pytest.mark.fault("J4")
 def test_request_stands_ten_minutes_by_both_clocks_and_no_restart(at, stands) -> None:
     state, request = asked()
     facts = approved(state, approval(request), seal(at=at))
@@ -241,6 +245,7 @@ def test_request_that_was_not_opened_by_the_other_is_approved_by_no_token() -> N
     assert "not been opened" in refusals(approved(state, approval(request), seal()))[0]
 
 
+@pytest.mark.fault("J2", "J3")
 def test_token_of_the_last_opening_alone_opens() -> None:
     state, request = asked()
     state = after(state, request_opened(state, opening(request, "NEW-TOKEN"), seal(5)))
@@ -248,6 +253,7 @@ def test_token_of_the_last_opening_alone_opens() -> None:
     assert not refusals(approved(state, approval(request, "new token"), seal(6)))
 
 
+@pytest.mark.fault("J1")
 def test_five_refused_attempts_end_a_request_and_noted_ones_count() -> None:
     state, request = asked()
     for n in range(5):
@@ -270,6 +276,8 @@ def test_attempts_are_not_forgotten_when_it_is_opened_again() -> None:
     assert Outcome.EXHAUSTED in [f.outcome for f in facts if isinstance(f, RequestEnded)]
 
 
+@pytest.mark.fault("J2")
+@pytest.mark.invariant("V19")
 @given(st.integers(2, 8), st.integers(0, 7))
 def test_of_many_approvals_at_once_exactly_one_wins(many: int, wrong: int) -> None:
     state, request = asked()
@@ -352,6 +360,7 @@ def enrolling(name: str, person: Person = Person.OPB, by: str = "OpA") -> Enroll
     return Enroll(credential=key(person, name), by=by)
 
 
+@pytest.mark.fault("J6")
 def test_first_key_of_each_needs_nobody_and_is_told_with_its_fingerprint() -> None:
     state = begun()
     for person in Person:
@@ -361,6 +370,7 @@ def test_first_key_of_each_needs_nobody_and_is_told_with_its_fingerprint() -> No
         state = after(state, facts)
 
 
+@pytest.mark.fault("J6")
 def test_key_in_addition_takes_the_others_yes() -> None:
     state = begun(*ENROLLED)
     state = after(state, key_enrolled(state, enrolling("second"), seal()))
@@ -374,6 +384,7 @@ def test_key_in_addition_takes_the_others_yes() -> None:
     assert enrolled.request_id == request.request_id
 
 
+@pytest.mark.fault("J5", "J6")
 def test_key_that_asks_for_itself_cannot_approve_itself() -> None:
     """OpB's page enrolls one more key: then it is OpA who has to agree."""
     state = begun(*ENROLLED)
@@ -431,6 +442,7 @@ def test_either_tightens_at_once(by: str) -> None:
     assert state.limits == wished_limits(LIMITS, {"gross_frac": "1.6"})
 
 
+@pytest.mark.fault("D14")
 def test_looser_takes_opbs_yes_and_the_tighter_part_does_not_wait() -> None:
     facts = limits_set(BOOTED, setting(gross_frac="1.9", daily_loss_frac="0.04"), seal())
     state = after(BOOTED, facts)
@@ -446,6 +458,7 @@ def test_looser_takes_opbs_yes_and_the_tighter_part_does_not_wait() -> None:
     assert state.limits.daily_loss_frac == dec("0.04")
 
 
+@pytest.mark.fault("I2", "I3")
 @pytest.mark.parametrize(
     ("command", "says"),
     [
@@ -489,11 +502,14 @@ def test_limits_that_both_loosened_outlive_a_start_on_the_old_file() -> None:
     assert tighter.limits.daily_loss_frac == dec("0.02")
 
 
+@pytest.mark.fault("D14")
 def test_limit_that_one_tightened_is_not_undone_by_a_start() -> None:
     calm = after(BOOTED, limits_set(BOOTED, setting(gross_frac="1.6"), seal()))
     assert limits_at_boot(calm, LIMITS) == []
 
 
+@pytest.mark.fault("D14", "J5")
+@pytest.mark.invariant("V19")
 def test_orders_of_the_acts_do_not_matter_to_what_one_person_can_reach() -> None:
     """Whatever OpA alone does, in any order, no limit is looser and nothing that is halted trades."""
     revoke = RevokeKey(credential_id=OPB.credential_id, reason="x", by="OpA")

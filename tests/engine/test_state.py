@@ -91,6 +91,8 @@ def spent(orders: Sequence[tuple[Order, list[OrderUpdated]]]) -> Fraction:
     )
 
 
+@pytest.mark.fault("C1", "C2")
+@pytest.mark.invariant("V10")
 @given(told_orders(), st.randoms(use_true_random=False))
 def test_state_is_the_same_whichever_way_the_news_of_orders_came(orders, chance) -> None:
     begin = [formed(what) for what, _ in orders]
@@ -109,6 +111,7 @@ def test_state_is_the_same_whichever_way_the_news_of_orders_came(orders, chance)
     assert {symbol: p.quantity for symbol, p in other.positions.items()} == quantity
 
 
+@pytest.mark.invariant("V9")
 @given(told_orders())
 def test_cash_positions_and_shares_are_conserved_through_any_fills(orders) -> None:
     state = begun(*(formed(what) for what, _ in orders), *(news for _, told in orders for news in told))
@@ -122,6 +125,7 @@ def test_cash_positions_and_shares_are_conserved_through_any_fills(orders) -> No
     assert abs(worth - spent(orders)) < Fraction(1, 10**12)
 
 
+@pytest.mark.invariant("V11")
 @given(told_orders(), st.integers(0, 60))
 def test_snapshot_anywhere_and_the_rest_of_the_journal_give_the_whole_state(orders, cut) -> None:
     facts = [
@@ -150,6 +154,7 @@ def test_whole_fill_leaves_no_dust_in_the_shares_of_three_owners() -> None:
     assert {owner: mine["GLD"] for owner, mine in state.shares.items()} == what.shares
 
 
+@pytest.mark.fault("C8")
 def test_mean_price_corrected_at_the_same_count_moves_cash_and_cost_by_the_difference() -> None:
     what = order(100)
     state = begun(formed(what), updated(what, 100, "100.00"), updated(what, 100, "100.02", OrderState.FILLED))
@@ -167,6 +172,7 @@ def test_mean_price_corrected_after_a_closing_sale_moves_what_was_realised() -> 
     assert state.cash_usd == CASH + Decimal("1005")
 
 
+@pytest.mark.fault("C4")
 def test_broker_that_counts_more_than_was_ordered_changes_the_book_by_the_order_at_most() -> None:
     what = order(100)
     state = begun(formed(what), updated(what, 250, 100))
@@ -211,6 +217,7 @@ def test_refused_order_ends_and_its_symbol_waits_for_new_targets() -> None:
     assert changed(state, targets(GLD=0.1)).denied == {}
 
 
+@pytest.mark.fault("A17")
 @pytest.mark.parametrize("equity", ["0", "500000", "1020000"])
 def test_equity_that_our_own_count_does_not_bear_out_is_not_taken(equity) -> None:
     before = begun()
@@ -221,6 +228,7 @@ def test_equity_that_our_own_count_does_not_bear_out_is_not_taken(equity) -> Non
     assert after.sampled_at_s == 20.0
 
 
+@pytest.mark.fault("A17")
 def test_first_sample_that_is_not_believed_sets_no_peak() -> None:
     start = folded([booted(), CashMoved(activity_id="start", kind="start", amount_usd=CASH), opened()])
     assert changed(start, sampled(10 * CASH)).drawdown is None
@@ -247,6 +255,7 @@ def test_deployment_gives_a_failed_strategy_another_chance_warmed_up_anew() -> N
     assert (after.disabled, after.carried, after.manifest_sha) == ({}, {"b": {"n": 2}}, "new")
 
 
+@pytest.mark.fault("F3")
 @pytest.mark.parametrize(
     ("is_open", "opens_in_h", "closes_in_h", "is_closed"),
     [
@@ -266,6 +275,7 @@ def test_market_is_closed_when_the_brokers_clock_says_so(is_open, opens_in_h, cl
     assert not begun().is_closed_by_broker(NOON)
 
 
+@pytest.mark.fault("B10")
 def test_news_of_an_order_that_is_not_ours_changes_nothing() -> None:
     state = begun()
     assert changed(state, updated(order(10), 10, 100)) == state

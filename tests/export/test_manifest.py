@@ -42,6 +42,8 @@ def test_untouched_prints_verify(package: Path) -> None:
     assert verify_prints(package, load_manifest(package)) == ()
 
 
+@pytest.mark.fault("I4", "I9")
+@pytest.mark.invariant("V18")
 @pytest.mark.parametrize("kind", ["edited", "missing", "unlisted"])
 def test_tampered_print_is_named_with_its_cure(package: Path, kind: str) -> None:
     manifest = load_manifest(package)

@@ -28,6 +28,7 @@ def test_exit_code_is_returned(source: str, code: int, tmp_path: Path) -> None:
     assert waited(begun(source, tmp_path), SystemClock(), 30.0) == code
 
 
+@pytest.mark.fault("K5")
 def test_child_past_its_time_is_ended(tmp_path: Path) -> None:
     child = begun(SLEEPS, tmp_path)
     assert waited(child, SystemClock(), 0.2) is None

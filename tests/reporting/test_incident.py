@@ -193,6 +193,7 @@ def test_report_is_made_as_page_paper_and_text_from_the_journal_alone(tale: Tale
     assert "NOT YET CLOSED" in made.text.read_text()
 
 
+@pytest.mark.fault("K5")
 def test_report_falls_back_to_plain_text_that_says_all_of_it(
     tale: Tale, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +208,7 @@ def test_report_falls_back_to_plain_text_that_says_all_of_it(
     assert made.pdf.read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.fault("K10")
 def test_report_is_due_five_minutes_after_the_halt_and_again_once_all_is_closed(
     tale: Tale, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

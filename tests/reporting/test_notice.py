@@ -33,6 +33,7 @@ def test_notice_is_set_by_the_house_and_escaped(tmp_path: Path) -> None:
     assert b"/Courier" not in paper
 
 
+@pytest.mark.fault("K5")
 def test_notice_stays_as_plain_text_when_nothing_else_can_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

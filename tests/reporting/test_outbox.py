@@ -85,6 +85,7 @@ def texts(way: Any) -> list[str]:
     return [text.split("\n\n")[0] for _, text in way.sent]
 
 
+@pytest.mark.fault("K3")
 def test_red_alert_reaches_both_with_the_moment_at_which_it_arose(post: Post) -> None:
     post.raises(alert())
     post.looks()
@@ -112,6 +113,7 @@ def test_info_is_written_down_and_wakes_nobody(post: Post) -> None:
     assert [way.sent for way in post.ways] == [[], []]
 
 
+@pytest.mark.fault("K1")
 def test_alert_goes_out_once_over_restarts_of_the_courier(post: Post, tmp_path: Path) -> None:
     post.raises(alert())
     post.looks()
@@ -122,6 +124,7 @@ def test_alert_goes_out_once_over_restarts_of_the_courier(post: Post, tmp_path: 
     assert [len(way.sent) for way in post.ways] == [1, 1]
 
 
+@pytest.mark.fault("K4")
 def test_storm_of_one_cause_is_told_at_once_and_then_together(post: Post) -> None:
     post.raises(alert("orange", "strategy x", "first"))
     post.looks()
@@ -138,6 +141,7 @@ def test_storm_of_one_cause_is_told_at_once_and_then_together(post: Post) -> Non
     assert texts(post.ways[0])[2:] == ["later"]
 
 
+@pytest.mark.fault("K4")
 def test_other_cause_does_not_wait_for_a_storm(post: Post) -> None:
     post.raises(
         alert("orange", "strategy x"), alert("orange", "strategy x", "more"), alert("orange", "strategy y")
@@ -146,12 +150,16 @@ def test_other_cause_does_not_wait_for_a_storm(post: Post) -> None:
     assert len(post.ways[0].sent) == 2
 
 
+@pytest.mark.fault("K4")
+@pytest.mark.invariant("V23")
 def test_red_is_never_held_back_or_put_together(post: Post) -> None:
     post.raises(*[alert(text=f"red {number}") for number in range(20)])
     post.looks()
     assert texts(post.ways[0]) == texts(post.ways[1]) == [f"red {number}" for number in range(20)]
 
 
+@pytest.mark.fault("K1", "K2")
+@pytest.mark.invariant("V23")
 def test_channel_that_fails_is_tried_again_ever_more_seldom_until_it_takes_it(post: Post) -> None:
     post.ways[0].problem = "refused"
     post.raises(alert("orange", "strategy x"))
@@ -172,6 +180,7 @@ def test_pause_ends_at_ten_minutes() -> None:
     assert [pause(n).total_seconds() for n in (1, 2, 7, 8, 50)] == [5, 10, 320, 600, 600]
 
 
+@pytest.mark.fault("K1", "K2")
 def test_second_channel_takes_what_the_first_does_not(post: Post) -> None:
     post.ways[0].problem = "refused"
     post.ways.append(Pretended(OPA, "a2"))
@@ -180,6 +189,8 @@ def test_second_channel_takes_what_the_first_does_not(post: Post) -> None:
     assert (len(post.ways[2].sent), post.waiting()) == (1, 0)
 
 
+@pytest.mark.fault("K1", "K2")
+@pytest.mark.invariant("V23")
 def test_channel_that_hangs_delays_no_other_for_longer_than_the_patience(post: Post) -> None:
     hangs = threading.Event()
     post.ways.append(Pretended(OPA, "a2", hangs=hangs))
@@ -271,6 +282,7 @@ def test_mail_reaches_a_real_server_with_subject_text_and_recipient(
     assert post.waiting() == 0
 
 
+@pytest.mark.fault("K1", "K3")
 def test_mail_server_that_is_down_keeps_the_mail_until_it_is_back(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -279,6 +291,8 @@ def test_mail_server_that_is_down_keeps_the_mail_until_it_is_back(tmp_path: Path
     assert way.send("t", "x") == "it was not taken"
 
 
+@pytest.mark.fault("J13")
+@pytest.mark.invariant("V27")
 def test_channel_shows_no_secret_in_its_name_or_its_problems(server: tuple[Box, int]) -> None:
     found = {"QGTM_ALERTS_OPA": "json://canary:s3cret@127.0.0.1:1/path gotify://127.0.0.1:1/t0kent0kent0ken"}
     ways = channels(found, {})

@@ -94,6 +94,7 @@ def test_review_runs_at_eight_in_new_york_and_not_before(bench: Bench) -> None:
     assert bench.begun == [Due("2026-W15", new_york(SUNDAY))]
 
 
+@pytest.mark.fault("F10")
 def test_review_runs_once_however_often_one_looks_and_restarts(bench: Bench) -> None:
     bench.clock.set_now(new_york(SUNDAY))
     for _ in range(4):
@@ -104,6 +105,7 @@ def test_review_runs_once_however_often_one_looks_and_restarts(bench: Bench) -> 
     assert len(bench.begun) == 1
 
 
+@pytest.mark.fault("F1", "F10")
 @pytest.mark.parametrize("sunday", [date(2026, 3, 8), date(2026, 11, 1)], ids=["spring", "autumn"])
 @pytest.mark.parametrize("at_et", [EIGHT, time(1, 30), time(2, 30)], ids=str)
 def test_review_runs_once_on_the_sunday_on_which_the_clock_changes(
@@ -118,6 +120,7 @@ def test_review_runs_once_on_the_sunday_on_which_the_clock_changes(
     assert bench.late == []
 
 
+@pytest.mark.fault("F1", "F10")
 def test_eight_in_the_evening_is_another_hour_of_utc_in_summer() -> None:
     job = Job(name="review", at_et=EIGHT, begin=lambda due: Done())
     assert job.last_due(datetime(2026, 1, 14, tzinfo=UTC)).at == datetime(2026, 1, 12, 1, tzinfo=UTC)
@@ -159,6 +162,7 @@ def test_first_start_right_at_the_time_makes_the_review(tmp_path: Path) -> None:
     assert len(bench.begun) == 1
 
 
+@pytest.mark.fault("F6", "F10")
 def test_venue_time_that_went_back_makes_nothing_twice(bench: Bench) -> None:
     bench.clock.set_now(new_york(SUNDAY))
     bench.start().look()
@@ -184,6 +188,7 @@ def test_stop_ends_the_work_at_once_and_the_next_start_does_it_again(bench: Benc
     assert bench.lost == []
 
 
+@pytest.mark.fault("K5")
 def test_work_that_never_ends_is_ended_and_lost(bench: Bench) -> None:
     endless = Done(looks=10**9)
     bench.work = lambda: endless

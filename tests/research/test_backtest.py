@@ -33,6 +33,7 @@ def test_target_without_a_view_leaves_the_last_one_standing() -> None:
     assert np.array_equal(orders, column(np.nan, 0.5, np.nan, np.nan, 0.0), equal_nan=True)
 
 
+@pytest.mark.mistake(14)
 def test_session_without_a_bar_trades_nothing_and_the_wish_waits() -> None:
     bars = two_day_bars([100, np.nan, 100, 100], [100, np.nan, 100, 100])
     orders = next_open_orders(bars, column(0.5, np.nan, 0.5, 0.5))
@@ -45,6 +46,7 @@ def test_change_within_the_band_is_not_traded_but_going_flat_always_is() -> None
     assert np.array_equal(orders, column(np.nan, np.nan, 0.3, np.nan, 0.0), equal_nan=True)
 
 
+@pytest.mark.mistake(16)
 def test_equity_agrees_with_fractions_by_hand() -> None:
     bars = two_day_bars([100, 110, 120, 90], [105, 115, 80, 100])
     done = backtest(bars, column(0.5, 0.5, 0.0, 0.0), cost_bps=10)
@@ -56,6 +58,7 @@ def test_equity_agrees_with_fractions_by_hand() -> None:
     assert done.drawdown.max() == pytest.approx(float(1 - wanted[2] / wanted[1]))
 
 
+@pytest.mark.mistake(16)
 def test_short_gains_when_the_price_falls_and_pays_costs_on_both_sides() -> None:
     bars = two_day_bars([100, 100, 80, 80], [100, 80, 80, 80])
     done = backtest(bars, column(-1.0, 0.0, 0.0, 0.0), cost_bps=0)

@@ -24,6 +24,7 @@ NAMES = {
 }
 
 
+@pytest.mark.mistake(14)
 def test_card_of_made_up_bars_says_that_there_is_no_evidence() -> None:
     made = card(NAMES, source="synthetic", figures={"sharpe": 2.0})
     assert made["evidence"] == "no real evidence yet"

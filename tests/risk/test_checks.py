@@ -145,6 +145,8 @@ AT_THE_LIMIT: dict[str, tuple[Case, Case]] = {
 }
 
 
+@pytest.mark.mistake(10)
+@pytest.mark.invariant("V1", "V2")
 @pytest.mark.parametrize("name", [name for name, _ in CHECKS])
 def test_check_allows_at_its_limit_and_denies_past_it(name: str) -> None:
     within, past = AT_THE_LIMIT[name]
@@ -176,6 +178,8 @@ UNKNOWN: list[tuple[str, object]] = [
 ]
 
 
+@pytest.mark.fault("E1", "E14")
+@pytest.mark.invariant("V17")
 @pytest.mark.parametrize(("name", "value"), UNKNOWN)
 def test_what_is_not_known_is_denied_for_an_order_that_grows_and_not_asked_of_one_that_reduces(
     name: str, value: object
@@ -189,6 +193,7 @@ def test_every_circumstance_that_may_be_unknown_is_in_the_list_above() -> None:
     assert may_be_none == {name for name, value in UNKNOWN if value is None}
 
 
+@pytest.mark.fault("E3", "E15", "L1")
 @pytest.mark.parametrize(
     "bad",
     [
@@ -204,21 +209,25 @@ def test_quote_that_cannot_be_believed_is_denied(bad: dict[str, Any]) -> None:
     assert denied_by(order(), quote=replace(quote(), **bad)) == "quote"
 
 
+@pytest.mark.fault("L2", "L5")
 @pytest.mark.parametrize("bad", ["0", "-1", "NaN", "sNaN", "Infinity", "-Infinity", "0.5", "1e-300"])
 def test_quantity_that_is_no_whole_number_above_zero_is_denied(bad: str) -> None:
     assert denied_by(order(quantity=bad)) == "quantity"
 
 
+@pytest.mark.fault("I3", "L1")
 @pytest.mark.parametrize("bad", ["1e308", "1e5000", "1e12"])
 def test_huge_quantity_is_denied_and_nothing_overflows(bad: str) -> None:
     assert denied_by(order(quantity=bad)) == "order_frac"
 
 
+@pytest.mark.fault("L1", "L2")
 @pytest.mark.parametrize("bad", ["0", "-200", "NaN", "Infinity"])
 def test_price_that_is_none_is_denied(bad: str) -> None:
     assert denied_by(order(price=bad)) == "price"
 
 
+@pytest.mark.fault("A17", "L4")
 @pytest.mark.parametrize("bad", ["0", "-5", "NaN", "Infinity"])
 def test_equity_that_cannot_be_believed_is_denied(bad: str) -> None:
     assert denied_by(order(), book(equity_usd=D(bad))) == "equity"
@@ -230,6 +239,8 @@ def test_limit_far_below_the_market_harms_no_buyer_and_is_allowed() -> None:
     assert denied_by(order(side="sell", price="195.99")) == "collar"
 
 
+@pytest.mark.mistake(4)
+@pytest.mark.invariant("V1")
 def test_order_is_judged_with_all_live_orders_and_not_alone() -> None:
     live = tuple(order(quantity=125, number=number) for number in range(2, 7))  # five orders: all of 50%
     assert denied_by(order(quantity=1), book(orders=live)) == "single_name"
@@ -254,6 +265,8 @@ def test_inverse_fund_offsets_in_net_and_adds_in_gross() -> None:
     assert denied_by(order("GLL", quantity=101), book({"SIL": 1150, "GDX": -1150})) == "gross"
 
 
+@pytest.mark.fault("E14")
+@pytest.mark.mistake(5)
 def test_held_symbol_without_a_mark_denies_every_growth() -> None:
     assert denied_by(order(), book({"SIL": 10}, marks={})) == "gross"
 
@@ -265,6 +278,8 @@ def test_exposure_limits_shrink_with_the_ramp() -> None:
     assert denied_by(order(quantity=13), held, switch=half) == "single_name"
 
 
+@pytest.mark.mistake(10)
+@pytest.mark.invariant("V5", "V6")
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("latches", [(), *((latch,) for latch in Latch), tuple(sorted(Latch))])
 def test_switch_lets_grow_only_when_active_and_unlatched_and_lets_reduce_as_written(
@@ -280,6 +295,9 @@ def test_switch_lets_grow_only_when_active_and_unlatched_and_lets_reduce_as_writ
     assert flattens
 
 
+@pytest.mark.fault("C12")
+@pytest.mark.mistake(3)
+@pytest.mark.invariant("V8")
 def test_order_of_a_flatten_that_grows_is_denied_like_any_other() -> None:
     grows = order(client_order_id="qgtm-1-flatten-20260302-GLD-1")
     assert denied_by(grows, switch=KillSwitch(mode=Mode.HALTED_HARD)) == "switch"
@@ -308,6 +326,8 @@ def test_order_that_only_reduces_passes_whatever_else_is_wrong() -> None:
     assert judge(foreign, book({"XYZ": 3}), STORM, LIMITS) == Allowed()
 
 
+@pytest.mark.mistake(4)
+@pytest.mark.invariant("V1")
 @given(
     st.integers(-900, 900),
     st.lists(st.tuples(st.sampled_from(["buy", "sell"]), st.integers(1, 300)), max_size=4),
@@ -334,6 +354,7 @@ def worst(held: int, orders: tuple[Order, ...]) -> Decimal:
     return max(map(abs, reached))
 
 
+@pytest.mark.mistake(10)
 @pytest.mark.parametrize("factor", list(LIMITS.factor_share_frac))
 def test_order_is_denied_past_a_factors_share_unless_it_makes_it_no_larger(factor: str) -> None:
     limit = float(LIMITS.factor_share_frac[factor])

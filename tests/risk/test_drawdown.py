@@ -42,6 +42,7 @@ def test_rise_and_fall_by_hand() -> None:
     assert down.high_water_mark_usd == D("1.25")
 
 
+@pytest.mark.fault("C11")
 def test_deposit_and_withdrawal_by_hand_move_units_and_no_drawdown() -> None:
     # A fund of 100 has fallen to 90. 45 come in: 50 units. 150 units fall to 120: 0.80, a fall of a fifth.
     fallen = fed(started(D(100)), 90, 90, 90)
@@ -55,6 +56,7 @@ def test_deposit_and_withdrawal_by_hand_move_units_and_no_drawdown() -> None:
     assert (halved.units, halved.drawdown_frac) == (75, D("0.2"))
 
 
+@pytest.mark.fault("C11")
 def test_deposit_at_night_is_bought_at_the_value_last_seen_and_hides_no_loss() -> None:
     # 100 by day, 80 after hours; 80 come in. True value of a unit: 0.80, before and after.
     night = fed(fed(started(D(100)), 100, 100, 100), 80, first_s=100, is_regular=False)
@@ -64,6 +66,7 @@ def test_deposit_at_night_is_bought_at_the_value_last_seen_and_hides_no_loss() -
     assert fed(funded, 160, 160, 160, first_s=5000).drawdown_frac == D("0.2")
 
 
+@pytest.mark.fault("L4")
 def test_flow_that_leaves_no_unit_changes_nothing_and_says_so() -> None:
     state = started(D(100))
     for amount in (-100, -101):
@@ -80,11 +83,13 @@ def test_owners_money_is_a_flow(kind: str) -> None:
     assert is_flow(kind)
 
 
+@pytest.mark.fault("C11", "C17")
 @pytest.mark.parametrize("kind", ["DIV", "INT", "FEE", "FILL", "DIVNRA", "CFEE", ""])
 def test_income_and_costs_are_no_flow(kind: str) -> None:
     assert not is_flow(kind)
 
 
+@pytest.mark.fault("A17", "D10")
 def test_two_samples_confirm_nothing_and_the_third_does() -> None:
     state = fed(started(D(100)), 100, 100, 100)
     two = fed(state, 85, 85, first_s=100)
@@ -99,11 +104,13 @@ def test_fall_is_believed_only_as_far_as_all_three_agree() -> None:
     assert fed(state, 80, 100, 80, first_s=100).drawdown_frac == 0
 
 
+@pytest.mark.fault("A17", "D10")
 def test_one_bad_print_never_raises_the_peak() -> None:
     state = fed(started(D(100)), 100, 100, 150, 100, 100, 100)
     assert state.high_water_mark_usd == 1
 
 
+@pytest.mark.fault("D10")
 def test_samples_closer_than_ten_seconds_count_as_one() -> None:
     state = started(D(100))
     assert fed(state, 80, 80, 80, every_s=3.0).drawdown_frac == 0
@@ -127,6 +134,7 @@ def test_samples_after_hours_are_seen_and_confirm_nothing() -> None:
     assert (night.drawdown_frac, night.seen_frac, night.samples) == (0, D("0.2"), ())
 
 
+@pytest.mark.fault("A17", "L4")
 @pytest.mark.parametrize(
     ("account", "own"),
     [
@@ -147,6 +155,7 @@ def test_equity_on_which_the_sources_differ_is_not_believed(account: str, own: s
     assert state.doubt is not None
 
 
+@pytest.mark.fault("A17")
 @pytest.mark.parametrize(("account", "own"), [(None, D(100)), (D(100), None), (None, None)])
 def test_missing_equity_is_not_believed_and_says_which(account: Decimal | None, own: Decimal | None) -> None:
     state = sampled(started(D(100)), account, own, 0.0, is_regular=True)
@@ -162,6 +171,7 @@ def test_sources_within_a_percent_agree_and_the_smaller_counts() -> None:
     assert state.drawdown_frac == D("0.109")
 
 
+@pytest.mark.fault("C11")
 def test_deposit_not_heard_of_never_raises_the_peak() -> None:
     state = fed(started(D(100)), 100, 100, 100)
     for second in (100.0, 115.0, 130.0):  # half a percent came in, and our books do not know
@@ -169,6 +179,7 @@ def test_deposit_not_heard_of_never_raises_the_peak() -> None:
     assert (state.high_water_mark_usd, state.drawdown_frac) == (1, 0)
 
 
+@pytest.mark.mistake(2)
 def test_reset_restarts_the_peak_and_keeps_the_lifetimes() -> None:
     fallen = fed(started(D(100)), 85, 85, 85)
     fresh = restarted(fallen)
@@ -176,6 +187,7 @@ def test_reset_restarts_the_peak_and_keeps_the_lifetimes() -> None:
     assert fed(fresh, 100, 100, 100, first_s=500).lifetime_frac == 0
 
 
+@pytest.mark.fault("L4")
 @pytest.mark.parametrize("equity", ["0", "-1", "NaN", "Infinity"])
 def test_fund_without_money_does_not_start(equity: str) -> None:
     with pytest.raises(ValueError, match="starts with money"):
@@ -199,6 +211,7 @@ def test_confirmed_value_follows_the_rule_of_three_written_another_way(values: l
     assert float(state.drawdown_frac) == pytest.approx(1 - believed / peak)
 
 
+@pytest.mark.fault("C11")
 @given(equities, st.integers(1, 400), st.integers(0, 25))
 def test_deposit_known_in_time_changes_no_drawdown_anywhere(values: list[int], amount: int, at: int) -> None:
     plain, funded, share = started(D(100)), started(D(100)), D(1)
@@ -213,6 +226,7 @@ def test_deposit_known_in_time_changes_no_drawdown_anywhere(values: list[int], a
         assert float(funded.drawdown_frac) == pytest.approx(float(plain.drawdown_frac))
 
 
+@pytest.mark.fault("D12")
 @given(equities)
 def test_drawdown_is_a_fraction_and_the_peak_never_falls(values: list[int]) -> None:
     state, peak = started(D(100)), D(0)
@@ -228,6 +242,7 @@ def test_fall_is_zero_at_and_above_the_peak() -> None:
     assert fall_frac(D("0.88"), D(1)) == D("0.12")
 
 
+@pytest.mark.fault("D12")
 def test_state_survives_the_journal_to_the_last_digit() -> None:
     state = flowed(fed(started(D("250000.37")), 251000, "249876.11", 250123), D("777.77"))
     assert decode(Drawdown, json.loads(canonical(state))) == state

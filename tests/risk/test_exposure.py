@@ -3,6 +3,7 @@
 from decimal import Decimal
 from itertools import product
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +34,8 @@ def every_outcome(held: Book) -> list[dict[str, Decimal]]:
     return outcomes
 
 
+@pytest.mark.mistake(4)
+@pytest.mark.invariant("V1")
 @given(positions, orders)
 def test_closed_form_equals_the_worst_of_all_subsets(
     held: dict[str, int], wanted: list[tuple[str, str, int, int]]
@@ -54,6 +57,7 @@ def test_price_is_the_highest_of_mark_and_limits_so_that_a_low_mark_hides_nothin
     assert worst_gross_usd(crowded, ("GLD",)) == 20 * 230
 
 
+@pytest.mark.mistake(5)
 def test_held_symbol_without_a_price_makes_the_exposure_unknown() -> None:
     assert worst_gross_usd(book({"GLD": 10}, marks={}), ("GLD",)).is_nan()
     assert worst_net_usd(book({"GLD": 10}, marks={"GLD": D(0)}), ("GLD",)).is_nan()
@@ -64,6 +68,8 @@ def test_symbol_that_was_sold_out_needs_no_price() -> None:
     assert worst_gross_usd(book({"GLD": 0}, marks={}), ("GLD",)) == 0
 
 
+@pytest.mark.fault("A3")
+@pytest.mark.invariant("V1")
 def test_order_of_unknown_fate_stays_reserved_and_one_that_ended_does_not() -> None:
     def reached(state: OrderState) -> Decimal:
         held: Order = order(quantity=10, state=state)

@@ -124,6 +124,8 @@ def assert_as_counted(facts: Facts) -> None:
     assert told.sentence == told.lines[0]
 
 
+@pytest.mark.fault("K8")
+@pytest.mark.invariant("V24")
 def test_dot_is_as_counted_for_every_combination_of_grave_facts() -> None:
     seen = 0
     for facts in every(GRAVE):
@@ -132,6 +134,8 @@ def test_dot_is_as_counted_for_every_combination_of_grave_facts() -> None:
     assert seen == 4 * 8 * 5 * 2**5
 
 
+@pytest.mark.fault("E11", "K8")
+@pytest.mark.invariant("V24")
 def test_dot_is_as_counted_for_every_combination_of_lesser_facts() -> None:
     dots = set()
     for facts in every(LESSER):

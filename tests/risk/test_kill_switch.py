@@ -47,10 +47,13 @@ CELLS = [
 ]
 
 
+@pytest.mark.fault("D14")
+@pytest.mark.invariant("V12")
 def test_table_by_hand_has_every_cell() -> None:
     assert {(mode, trigger) for mode, trigger, _ in CELLS} == set(product(Mode, Trigger))
 
 
+@pytest.mark.fault("D14")
 @pytest.mark.parametrize(("mode", "trigger", "cell"), CELLS)
 def test_trigger_moves_the_mode_as_the_table_by_hand_says(mode: Mode, trigger: Trigger, cell: str) -> None:
     before = KillSwitch(mode=mode)
@@ -78,6 +81,7 @@ def test_size_is_the_least_that_mode_ramp_and_latches_allow(
     assert may_reduce(switch, is_flattening=True)
 
 
+@pytest.mark.fault("D11")
 @pytest.mark.parametrize(
     ("drawdown", "expected"),
     [
@@ -121,6 +125,7 @@ def test_hard_halt_is_left_by_no_fall_and_the_dead_mans_only_downwards() -> None
     assert {trigger_for(dead, D(n) / 100, LIMITS) for n in range(101)} == {None, Trigger.HARD_CAP}
 
 
+@pytest.mark.invariant("V6")
 def test_episode_is_counted_once_however_long_the_fall_lasts() -> None:
     switch = KillSwitch()
     for drawdown in ("0.081", "0.085", "0.079", "0.082", "0.110"):
@@ -170,6 +175,8 @@ def after_reset(now: datetime = NOON) -> KillSwitch:
     return moved(moved(KillSwitch(), Trigger.HARD_CAP, NOON), Trigger.RESET_CONFIRMED, now)
 
 
+@pytest.mark.mistake(2)
+@pytest.mark.invariant("V20")
 def test_ramp_climbs_one_step_a_session_and_counts_none_twice() -> None:
     switch, sizes = after_reset(), []
     for day in (2, 3, 3, 4, 4, 5, 6, 9, 10):  # the reset was made during the session of 2 March
@@ -178,6 +185,8 @@ def test_ramp_climbs_one_step_a_session_and_counts_none_twice() -> None:
     assert sizes == [50, 60, 60, 70, 70, 80, 90, 100, 100]
 
 
+@pytest.mark.fault("F6")
+@pytest.mark.invariant("V20")
 def test_ramp_does_not_climb_earlier_for_a_clock_that_goes_back() -> None:
     switch = session_opened(after_reset(), date(2026, 3, 3))
     assert session_opened(switch, date(2026, 3, 2)) == switch
@@ -215,6 +224,7 @@ def test_second_hard_cap_starts_the_ramp_anew() -> None:
     assert size_frac(again) == D("0.5")
 
 
+@pytest.mark.mistake(2)
 def test_fund_that_was_never_reset_runs_at_full_size() -> None:
     assert size_frac(session_opened(KillSwitch(), date(2026, 3, 3))) == 1
 
@@ -241,6 +251,8 @@ def test_no_trigger_ever_clears_a_latch(triggers: list[Trigger], latches: tuple[
         assert not (latches and may_grow(switch))
 
 
+@pytest.mark.fault("D14")
+@pytest.mark.invariant("V19")
 @given(st.lists(st.sampled_from([t for t in Trigger if t is not Trigger.RESET_CONFIRMED]), max_size=12))
 def test_nothing_but_the_reset_of_both_leaves_the_hard_halt(triggers: list[Trigger]) -> None:
     switch = moved(KillSwitch(), Trigger.HARD_CAP, NOON)
@@ -249,6 +261,7 @@ def test_nothing_but_the_reset_of_both_leaves_the_hard_halt(triggers: list[Trigg
     assert switch.mode is Mode.HALTED_HARD
 
 
+@pytest.mark.invariant("V12")
 @given(
     st.lists(
         st.one_of(st.decimals("0", "0.2", places=3), st.sampled_from(Trigger)),
@@ -279,6 +292,8 @@ def read(cool_off: CoolOff, journal_s: float, wall_s: float, broker_s: float) ->
     return counted(cool_off, journal_s, NOON + timedelta(seconds=wall_s), NOON + timedelta(seconds=broker_s))
 
 
+@pytest.mark.fault("D13", "F6", "F7")
+@pytest.mark.mistake(1)
 def test_cool_off_is_counted_by_the_slowest_clock() -> None:
     begun = read(CoolOff(kill_epoch=1, began_at=NOON), 0.0, 0.0, 0.0)
     assert read(begun, DAY_S, DAY_S, DAY_S).left_s == 0.0
@@ -288,8 +303,8 @@ def test_cool_off_is_counted_by_the_slowest_clock() -> None:
         assert read(begun, *clocks).left_s == 1.0
 
 
-@pytest.mark.fault("D13")
-@pytest.mark.fault("F7")
+@pytest.mark.fault("D13", "F7")
+@pytest.mark.mistake(1)
 def test_cool_off_is_not_shortened_by_a_clock_put_forward_or_a_restart() -> None:
     cool_off = read(CoolOff(kill_epoch=1, began_at=NOON), 100.0, 0.0, 0.0)
     cool_off = read(cool_off, 160.0, DAY_S + 60, 60.0)  # the wall jumps a day
@@ -312,6 +327,7 @@ def test_every_halt_has_a_number_of_its_own_and_carries_its_cause() -> None:
     assert moved(back, Trigger.HEARTBEAT_LOST, NOON, kill_epoch=1).kill_epoch == 2
 
 
+@pytest.mark.invariant("V6")
 def test_half_of_a_position_is_whole_and_never_more_than_half() -> None:
     held = {"GLD": D(101), "SLV": D(1), "GDX": D(-7), "SIL": D("2.5"), "IAU": D(0)}
     assert halved(held) == {"GLD": 50, "SLV": 0, "GDX": -3, "SIL": 1, "IAU": 0}

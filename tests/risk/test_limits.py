@@ -55,6 +55,7 @@ def test_committed_configuration_holds_the_decided_limits(repo: Path) -> None:
     assert limits_from(tomllib.loads(text, parse_float=Decimal)["limits"]) == LIMITS
 
 
+@pytest.mark.fault("I3")
 def test_every_field_has_an_outer_bound_of_twice_its_decided_value() -> None:
     assert set(numbers(LIMITS)) == set(DECIDED)
     assert {name: outer_bound(name) for name in DECIDED} == {n: 2 * v for n, v in numbers(LIMITS).items()}
@@ -72,6 +73,7 @@ def test_missing_limit_is_refused_by_name(name: str) -> None:
     assert f"limits.{name} is missing" in said(rest)
 
 
+@pytest.mark.fault("I3")
 @pytest.mark.parametrize("name", DECIDED)
 def test_value_past_its_outer_bound_is_refused_by_name(name: str) -> None:
     past = outer_bound(name) + (1 if "." not in str(numbers(LIMITS)[name]) else D("0.0001"))
@@ -80,16 +82,19 @@ def test_value_past_its_outer_bound_is_refused_by_name(name: str) -> None:
     assert "bound" in words
 
 
+@pytest.mark.fault("I2")
 @pytest.mark.parametrize("value", [True, "0.08", None, 0.08, [D("0.08")], {"a": 1}])
 def test_value_that_is_no_number_is_refused(value: object) -> None:
     assert "limits.soft_cap_frac" in said({**TABLE, "soft_cap_frac": value})
 
 
+@pytest.mark.fault("I2")
 @pytest.mark.parametrize("value", [D("NaN"), D("Infinity"), D("-Infinity"), D(0), D("-0.08"), -8])
 def test_number_that_is_no_limit_is_refused(value: object) -> None:
     assert "above zero" in said({**TABLE, "soft_cap_frac": value})
 
 
+@pytest.mark.fault("I2")
 @pytest.mark.parametrize(
     ("name", "wrong", "meant"),
     [
@@ -112,12 +117,14 @@ def test_count_with_a_fraction_is_refused() -> None:
     assert "whole number" in said({**TABLE, "orders_per_day": D("299.5")})
 
 
+@pytest.mark.fault("I3", "L1")
 @pytest.mark.parametrize("huge", ["1e308", "1E+5000"])
 @pytest.mark.parametrize("name", DECIDED)
 def test_astronomic_number_is_refused_and_never_crashes(name: str, huge: str) -> None:
     assert f"limits.{name} is" in said(with_value(name, D(huge)))
 
 
+@pytest.mark.fault("I1")
 def test_unknown_key_is_refused_with_the_nearest_known_one() -> None:
     assert "did you mean soft_cap_frac?" in said({**TABLE, "softcap_frac": D("0.08")})
     assert "delete the key" in said({**TABLE, "zzzz": 1})
@@ -129,6 +136,8 @@ def test_all_problems_are_told_at_once() -> None:
     assert len(words.splitlines()) == 3
 
 
+@pytest.mark.fault("I2")
+@pytest.mark.mistake(6)
 @pytest.mark.parametrize(
     ("changed", "why"),
     [

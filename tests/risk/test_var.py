@@ -69,6 +69,7 @@ def test_session_without_a_return_of_a_held_symbol_is_left_out_and_others_do_not
     assert np.isnan(value_at_risk_frac(np.array([0.0, 1.0]), returns))
 
 
+@pytest.mark.mistake(14)
 def test_too_short_a_history_or_an_unknown_weight_is_not_judged() -> None:
     returns = made_up(PARAMS.least, 1)
     assert np.isfinite(value_at_risk_frac(np.array([1.0]), returns))
@@ -92,6 +93,7 @@ def test_what_lies_before_the_window_does_not_count() -> None:
     assert value_at_risk_frac(np.array([1.0]), old) == value_at_risk_frac(np.array([1.0]), old[10:])
 
 
+@pytest.mark.mistake(5)
 def test_weights_count_every_live_order_as_filled() -> None:
     held = book({"GLD": 100}, (order(quantity=50, number=2), order("SLV", "sell", 10, 30, number=3)))
     # 150 shares at $200 of $250,000 are 12%; 10 shares short at $30 are 0.12%.
@@ -99,6 +101,8 @@ def test_weights_count_every_live_order_as_filled() -> None:
     assert weights.tolist() == pytest.approx([0.0, 0.12, -0.0012])
 
 
+@pytest.mark.fault("E14")
+@pytest.mark.mistake(5)
 def test_weights_are_unknown_when_a_symbol_or_a_price_is_missing() -> None:
     held = book({"GLD": 100})
     assert np.isnan(filled_weights(held, ("SLV",))).all()

@@ -34,6 +34,8 @@ def told_to_the_manifest(place: Desk) -> None:
     manifest.write_text(json.dumps(table, indent=2, sort_keys=True) + "\n", "utf-8")
 
 
+@pytest.mark.fault("I4")
+@pytest.mark.invariant("V18")
 def test_print_changed_by_hand_is_neither_deployed_nor_traded(own: Desk) -> None:
     changed(own)
     for verb in ("deploy", "daemon"):
@@ -45,6 +47,8 @@ def test_print_changed_by_hand_is_neither_deployed_nor_traded(own: Desk) -> None
     assert not (own.state / "journal.db").exists()
 
 
+@pytest.mark.fault("I9")
+@pytest.mark.invariant("V18")
 @pytest.mark.slow
 def test_prints_that_nobody_deployed_wait_for_qgtm_deploy(own: Desk) -> None:
     venue = own.start("exchange", "--speed", "0")

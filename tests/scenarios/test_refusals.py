@@ -18,6 +18,7 @@ def refusal(place: Desk, *words: str) -> str:
     return said.err
 
 
+@pytest.mark.fault("I1", "I2")
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -95,6 +96,7 @@ def test_host_that_is_not_this_machine_is_not_told_as_a_port_in_use(place: Desk,
     assert f"web.host {host} is no address of this machine" in refusal(place, "up")
 
 
+@pytest.mark.fault("H7")
 @pytest.mark.parametrize("verb", ["up", "daemon", "exchange", "deploy", "killswitch", "ack"])
 def test_state_folder_that_cannot_be_written_is_told_with_the_cure(place: Desk, verb: str) -> None:
     place.state.write_text("a file stands here")
@@ -107,6 +109,7 @@ def test_state_folder_that_cannot_be_written_is_told_with_the_cure(place: Desk, 
     assert place.state.read_text() == "a file stands here"
 
 
+@pytest.mark.fault("H1")
 def test_disk_that_is_full_stops_the_exchange_and_the_daemon_with_a_sentence(place: Desk) -> None:
     for words in (("exchange", "--speed", "0"), ("killswitch", "--halt", "--reason", "x")):
         said = place.type(*words, file_bytes=8192)
@@ -129,6 +132,7 @@ def test_journal_that_is_not_ours_is_left_as_it_is(place: Desk) -> None:
     assert journal.read_bytes() == before
 
 
+@pytest.mark.fault("H3")
 def test_journal_that_is_damaged_is_named_and_kept(place: Desk) -> None:
     place.state.mkdir()
     (place.state / "journal.db").write_bytes(b"nonsense" * 1000)

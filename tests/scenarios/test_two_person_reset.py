@@ -84,6 +84,7 @@ def fall_to_the_hard_cap(place: Desk) -> None:
     eventually(lambda: state_of(place).switch.mode is Mode.HALTED_HARD, "the hard cap", 120)
 
 
+@pytest.mark.invariant("V19", "V20")
 def test_two_persons_let_the_fund_trade_again_at_half_size_and_it_grows_back(place: Desk) -> None:
     up = place.start("up", "--speed", SPEED)
     place.until(up, LIVE, 90)

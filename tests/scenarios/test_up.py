@@ -60,6 +60,7 @@ def ended(child: subprocess.Popen[str], within_s: float) -> int:
     return child.wait(within_s)
 
 
+@pytest.mark.fault("G1", "G6")
 def test_up_goes_live_survives_falls_stops_on_ctrl_c_and_resumes(place: Desk) -> None:
     up = place.start("up")
     place.until(up, LIVE)

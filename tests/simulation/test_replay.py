@@ -70,6 +70,7 @@ def events(replay: Replay, *kinds: type[Event]) -> list[Any]:
     return [e.event for e in replay.journal.read() if not kinds or isinstance(e.event, kinds)]
 
 
+@pytest.mark.mistake(11)
 def test_replay_trades_at_all_and_disables_no_strategy(folder: Path) -> None:
     replay = replayed(folder)
     assert len(events(replay, SessionOpened)) == 62

@@ -40,6 +40,7 @@ def test_every_strategy_notebook_is_in_the_list() -> None:
     assert [module.NAME for module in STRATEGIES] == [path.stem for path in NOTEBOOKS]
 
 
+@pytest.mark.invariant("V17")
 @EVERY
 def test_strategy_when_the_future_is_cut_gives_the_same_targets(strategy: Strategy, bars: Bars) -> None:
     assert parity.strategy_future_seen(strategy, bars, range(1, len(bars), 13)) == []
@@ -50,6 +51,7 @@ def test_strategy_stepped_bar_by_bar_gives_the_targets_of_the_whole(strategy: St
     assert parity.strategy_live_differs(strategy, bars) == []
 
 
+@pytest.mark.mistake(11)
 @EVERY
 def test_strategy_has_views_to_compare_at_all(strategy: Strategy, bars: Bars) -> None:
     targets = strategy.module.signal(bars.select(strategy.symbols))

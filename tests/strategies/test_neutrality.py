@@ -40,6 +40,7 @@ def realised_beta(bars: Bars, targets: FloatArray, on: int) -> float:
     return float(np.cov(pair, other)[0, 1] / other.var(ddof=1))
 
 
+@pytest.mark.mistake(15)
 @pytest.mark.parametrize("beta", [0.3, 0.5, 1.2])
 def test_gold_silver_legs_are_sized_by_the_hedge_ratio_at_every_session(beta: float) -> None:
     bars = pair_market(("GLD", "SLV"), (beta,), 5)
@@ -60,6 +61,7 @@ def test_gold_silver_pair_does_not_move_with_silver(beta: float) -> None:
     assert realised_beta(bars, alone, on=1) > 0.15  # the gold leg alone does
 
 
+@pytest.mark.mistake(15)
 @pytest.mark.parametrize("betas", [(1.8, 0.4), (1.0, 0.0)])
 def test_miners_legs_cancel_the_gold_beta_at_every_session(betas: tuple[float, float]) -> None:
     bars = pair_market(("GDX", "GLD", "SPY"), betas, 7)

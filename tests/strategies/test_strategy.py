@@ -92,6 +92,7 @@ def test_written_state_that_does_not_fit_is_refused_by_name(written: Any) -> Non
         with_state(Inner).decode(written)
 
 
+@pytest.mark.mistake(11)
 def test_step_takes_its_columns_from_a_wider_market() -> None:
     wide = made_up(300, 3)
     narrow = wide.select(tuple(reversed(donchian_breakout.symbols)))
@@ -99,6 +100,7 @@ def test_step_takes_its_columns_from_a_wider_market() -> None:
     assert strategy.step(None, wide)[1].tolist() == strategy.step(None, narrow)[1].tolist()
 
 
+@pytest.mark.mistake(11)
 def test_step_without_a_column_names_the_symbol() -> None:
     with pytest.raises(KeyError, match="no bars of SLV"):
         Strategy(gold_silver_ratio).step(None, made_up(300, 3).select(("GLD", "SPY")))

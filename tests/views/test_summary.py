@@ -97,11 +97,14 @@ DOTS = [
 ]
 
 
+@pytest.mark.fault("K8")
 @pytest.mark.parametrize(("events", "dot"), DOTS)
 def test_dot_over_what_happened(events: tuple[Event, ...], dot: Dot) -> None:
     assert seen(*events).dot is dot
 
 
+@pytest.mark.fault("K8")
+@pytest.mark.invariant("V24")
 @pytest.mark.parametrize(
     ("age_s", "dot"), [(0.0, Dot.GREEN), (90.0, Dot.GREEN), (90.1, Dot.RED), (None, Dot.RED)]
 )
@@ -158,6 +161,8 @@ def test_daemon_is_running_stopped_or_unknown(
     assert summary(chronicle, replace(outside(age_s), epoch=epoch), LIMITS).daemon is daemon
 
 
+@pytest.mark.fault("K8")
+@pytest.mark.invariant("V24")
 def test_stopped_daemon_is_red_however_fresh_its_last_beat() -> None:
     assert seen(Stopped(reason="told to"), age_s=1.0).dot is Dot.RED
 

@@ -104,6 +104,7 @@ def push(status: int = 200) -> Iterator[tuple[str, list[tuple[str, str]]]]:
             thread.join(5)
 
 
+@pytest.mark.fault("K9")
 def test_alert_reaches_both_operators_by_mail_and_by_push_with_its_moment() -> None:
     said: list[str] = []
     with post() as mail, push() as (url, heard):
@@ -121,6 +122,8 @@ def test_alert_reaches_both_operators_by_mail_and_by_push_with_its_moment() -> N
     assert said == []
 
 
+@pytest.mark.fault("K1", "K2", "K9")
+@pytest.mark.invariant("V23")
 def test_channel_that_hangs_or_is_down_holds_up_neither_the_loop_nor_the_other() -> None:
     said: list[str] = []
     with post() as mail, push() as (url, heard):
@@ -135,6 +138,7 @@ def test_channel_that_hangs_or_is_down_holds_up_neither_the_loop_nor_the_other()
         eventually(lambda: any("push 1 failed" in line for line in said), "a word about the other", 10)
 
 
+@pytest.mark.fault("K1", "K3")
 def test_alert_that_failed_is_tried_again_and_delivered_with_its_first_moment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -154,6 +158,8 @@ def test_alert_that_failed_is_tried_again_and_delivered_with_its_first_moment(
     assert said[0] == "alert by mail failed: ConnectionRefusedError"
 
 
+@pytest.mark.fault("J13")
+@pytest.mark.invariant("V27")
 def test_failure_is_told_without_the_address() -> None:
     said: list[str] = []
     with push(status=500) as (url, _):

@@ -120,6 +120,7 @@ def test_call_goes_to_its_place(call: Call, method: str, path: str, query: dict[
     assert (sent.method, sent.path, sent.query) == (method, path, query)
 
 
+@pytest.mark.fault("A12")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -145,6 +146,8 @@ def test_answer_that_is_not_whole_and_clean_is_none(answer: Any) -> None:
     assert "canary" not in found.reason
 
 
+@pytest.mark.fault("A2")
+@pytest.mark.mistake(9)
 @pytest.mark.parametrize("answer", [bad.hang, bad.drip])
 def test_call_that_hangs_or_drips_has_an_end(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WHOLE_S", 1.0)
@@ -173,6 +176,7 @@ def test_call_limit_says_how_long_by_the_brokers_own_clock() -> None:
     assert found.wait_s == 17.0
 
 
+@pytest.mark.fault("A13")
 def test_readings_become_what_they_say_and_new_words_count_as_working() -> None:
     clock = {
         "timestamp": "2026-01-05T10:00:00.123456789-05:00",
@@ -205,6 +209,8 @@ def test_readings_become_what_they_say_and_new_words_count_as_working() -> None:
         assert asked(server, AskAccount()) == AccountSeen("PA1")
 
 
+@pytest.mark.fault("J13")
+@pytest.mark.invariant("V27")
 def test_no_secret_is_ever_written_down(tmp_path: Path) -> None:
     """A whole process, with a broker, a mail server and a push service that all fail."""
     canary = "canary-7f3a"

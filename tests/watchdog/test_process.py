@@ -105,6 +105,8 @@ def ask(place: Site, method: str, path: str, body: dict[str, Any] | None = None)
         return answer.json() if answer.content else None
 
 
+@pytest.mark.fault("K9")
+@pytest.mark.mistake(7)
 def test_silent_daemon_ends_in_an_empty_book_within_a_minute(tmp_path: Path) -> None:
     with site(tmp_path) as place:
         with_book(place, GLD=100, GDX=50, SLV=-30)
@@ -139,6 +141,7 @@ def test_second_watchdog_is_refused_with_the_process_that_has_the_folder(tmp_pat
         assert first.poll() is None
 
 
+@pytest.mark.fault("D17")
 def test_broker_that_is_down_when_it_fires_is_tried_until_it_is_back(tmp_path: Path) -> None:
     with site(tmp_path) as place:
         with_book(place, GLD=100, GDX=50)
@@ -156,6 +159,8 @@ def test_broker_that_is_down_when_it_fires_is_tried_until_it_is_back(tmp_path: P
         eventually(lambda: is_state(place, "flat"), place.log("watchdog"), 40)
 
 
+@pytest.mark.fault("D17")
+@pytest.mark.mistake(9)
 def test_broker_that_takes_the_call_and_never_answers_holds_nothing_up(tmp_path: Path) -> None:
     with site(tmp_path) as place:
         with_book(place, GLD=100)
@@ -176,6 +181,7 @@ def test_broker_that_takes_the_call_and_never_answers_holds_nothing_up(tmp_path:
         assert len([o for o in orders(place) if epoch_of(o["client_order_id"])]) == 1
 
 
+@pytest.mark.fault("D6")
 def test_watchdog_that_is_killed_in_the_middle_goes_on_where_it_was(tmp_path: Path) -> None:
     with site(tmp_path) as place:
         with_book(place, GLD=100, SLV=-30)
@@ -224,6 +230,8 @@ def trading(place: Site) -> subprocess.Popen[str]:
     return daemon
 
 
+@pytest.mark.fault("D19", "F8", "K9")
+@pytest.mark.mistake(7)
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGSTOP"])
 def test_daemon_that_ends_or_stands_still_is_fenced_and_its_book_is_closed(tmp_path: Path, how: str) -> None:
     """A planned stop is no excuse; and a daemon that wakes up afterwards sends nothing more."""
@@ -270,6 +278,7 @@ HTTP = {"requests", "urllib3", "certifi", "charset_normalizer", "idna", "chardet
         "brotlicffi", "zstandard", "h2", "socks"}  # fmt: skip
 
 
+@pytest.mark.mistake(7)
 def test_process_holds_nothing_of_ours_but_the_language() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True, timeout=60
@@ -295,6 +304,7 @@ def test_beat_of_its_own_is_at_most_a_second_old(tmp_path: Path) -> None:
         assert timedelta(seconds=max(ages)) > timedelta(0)
 
 
+@pytest.mark.invariant("V7")
 def test_twenty_positions_are_closed_within_the_minute_and_within_the_calls(tmp_path: Path) -> None:
     book = {symbol: 10 if number % 2 else -10 for number, symbol in enumerate(TRADED)}
     with site(tmp_path, ("starting_cash_usd = 250_000", "starting_cash_usd = 900_000")) as place:

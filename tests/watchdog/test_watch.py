@@ -81,6 +81,8 @@ TURNS = some.lists(
 )
 
 
+@pytest.mark.fault("F6", "F7")
+@pytest.mark.invariant("V15")
 @tries(max_examples=300, deadline=None)
 @given(TURNS)
 def test_never_fires_nor_warns_while_the_gap_is_shorter_than_the_limit(
@@ -118,6 +120,8 @@ def gap_at(dog: Watching, at_s: float) -> float:
     return ended_s - began_s
 
 
+@pytest.mark.fault("D18", "F6", "F7")
+@pytest.mark.invariant("V15")
 @tries(deadline=None)
 @given(
     some.lists(some.tuples(some.floats(0.2, 1.0), some.sampled_from([0.0, 0.0, 5.0, -7200.0])), max_size=40),
@@ -163,6 +167,7 @@ def test_clock_that_jumps_at_every_look_does_not_keep_it_from_firing(
     assert dog.fired_s - dog.beats_s[-1] >= 20.0
 
 
+@pytest.mark.fault("D18", "K9")
 def test_alerts_come_once_each_at_five_and_ten_minutes() -> None:
     dog = Watching()
     dog.beat()
@@ -208,6 +213,8 @@ def test_file_that_vanishes_or_cannot_be_read_is_no_progress() -> None:
     assert 900.0 <= dog.fired_s - dog.beats_s[-1] <= 910.0
 
 
+@pytest.mark.fault("F8")
+@pytest.mark.invariant("V15")
 def test_after_a_pause_of_its_own_it_reads_twice_before_it_acts() -> None:
     dog = Watching()
     dog.beat()
@@ -285,6 +292,7 @@ def looks_at(dog: Watching, seconds: float, kill: KillWord | None, *wishes: Wish
         dog.look(kill=kill, wishes=wishes)
 
 
+@pytest.mark.fault("D16")
 def test_halt_that_the_daemon_leaves_lying_is_obeyed_after_thirty_seconds() -> None:
     dog = Watching()
     looks_at(dog, 5, TAKEN_3)

@@ -51,6 +51,7 @@ def run(work: Any) -> Any:
 # --- strangers ------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("J14")
 def test_flood_of_strangers_at_the_same_address_locks_no_passkey_out(house: House) -> None:
     async def all_of_it() -> int:
         page = (await house.ask("/sign-in")).text  # OpB's, who then looks at his phone
@@ -76,6 +77,7 @@ def test_failed_passkeys_are_written_down_again_after_a_quarter_of_an_hour(house
     assert len(house.noted(NoteAttempt)) == 6
 
 
+@pytest.mark.fault("J3")
 @pytest.mark.parametrize("at", [0, 31, 39, 40, 71])
 def test_challenge_of_which_a_bit_is_flipped_was_never_given(at: int) -> None:
     challenges = Challenges(lambda: 100.0)
@@ -93,6 +95,7 @@ def test_challenge_of_which_a_bit_is_flipped_was_never_given(at: int) -> None:
 # --- thieves --------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("J1", "J10")
 def test_thief_of_a_cookie_cannot_guess_the_code_that_closes_everything(house: House) -> None:
     key, session = house.has_codes(OPB), run(house.session(OPB))
     form = {"form_key": run(house.form_key(session)), "nonce": "n", "reason": "because", "key": key}
@@ -124,6 +127,7 @@ def test_proof_gives_the_session_a_new_id_and_ends_the_old_one(house: House) -> 
     assert run(house.form_key(new)) != form["form_key"]
 
 
+@pytest.mark.fault("J10")
 @pytest.mark.parametrize("is_private", [False, True])
 def test_session_ends_with_the_key_that_opened_it(tmp_path: Path, is_private: bool) -> None:
     house = House(tmp_path, is_private=is_private)
@@ -150,6 +154,7 @@ def enroll_codes(house: House, person: Person, password: str) -> str:
     return secret
 
 
+@pytest.mark.fault("J6")
 def test_invitation_replaces_no_password_before_the_key_is_approved(house: House) -> None:
     house.has_codes(OPB)
     secret = enroll_codes(house, OPB, "known to whoever has it")
@@ -170,6 +175,7 @@ def test_invitation_replaces_no_password_before_the_key_is_approved(house: House
     assert sign_in("known to whoever has it", secret) == 303
 
 
+@pytest.mark.fault("J6")
 def test_first_key_is_its_owners_wish_and_one_more_is_opas(tmp_path: Path) -> None:
     house = House(tmp_path)
     try:
@@ -193,6 +199,7 @@ def test_invitation_is_over_a_second_after_its_half_hour_and_stays_with_its_pers
     assert house.office.visitors.invited(code) is None
 
 
+@pytest.mark.fault("J4")
 def test_request_is_approved_in_its_last_second_and_not_after(house: House) -> None:
     house.asks()
     session = run(house.session(OPB))

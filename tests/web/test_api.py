@@ -104,6 +104,7 @@ def test_pending_signal_tells_wanted_and_held_weight() -> None:
     assert row["held_frac"] == pytest.approx(100 * 185 / 100_412)
 
 
+@pytest.mark.mistake(20)
 def test_performance_agrees_with_the_status_box() -> None:
     look = look_at(fund())
     record, status = asked("/api/performance", look).json(), status_fields(look.summary)
@@ -143,6 +144,8 @@ def test_no_route_takes_anything_but_get_and_head() -> None:
     assert methods == {"GET", "HEAD"}
 
 
+@pytest.mark.fault("J13")
+@pytest.mark.invariant("V27")
 @pytest.mark.parametrize("path", ["/", "/api/performance"])
 def test_failure_is_told_without_a_trace(path: str) -> None:
     broken = served(look_at(fund()), problem=ZeroDivisionError("secret detail"))

@@ -67,6 +67,7 @@ def test_http_comes_in_by_a_known_host_and_no_foreign_origin(host: str, origin: 
     assert status == (421 if not HOSTS[host] else 200 if ORIGINS[origin] else 403)
 
 
+@pytest.mark.fault("J9")
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("origin", ORIGINS)
 def test_websocket_comes_in_from_our_own_page_alone(host: str, origin: str | None) -> None:
@@ -120,6 +121,7 @@ def test_security_headers_go_out_with_every_answer(path: str) -> None:
     assert "frame-ancestors" in headers["content-security-policy"]
 
 
+@pytest.mark.fault("J8")
 def test_only_the_live_view_may_be_framed_and_only_by_us() -> None:
     def policy(path: str) -> str:
         headers = dict(answers(gate(), "http", visit(HOST, None), path)[0]["headers"])
@@ -159,6 +161,8 @@ def test_websockets_are_counted_and_the_last_one_too_many_is_refused() -> None:
     assert answers(mine, "websocket", visit(HOST, OURS))[0]["type"] == "websocket.close"
 
 
+@pytest.mark.fault("J13")
+@pytest.mark.invariant("V27")
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_failure_inside_shows_no_trace(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     async def broken(scope: Any, receive: Any, send: Any) -> None:

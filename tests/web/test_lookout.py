@@ -103,6 +103,8 @@ def test_empty_folder_is_a_fund_that_never_ran(fund: Fund) -> None:
     assert (told.daemon, told.dot, told.problem) == (Daemon.STOPPED, Dot.RED, None)
 
 
+@pytest.mark.fault("K8")
+@pytest.mark.invariant("V24")
 def test_running_fund_is_green_and_its_heartbeat_ages_in_process_time(fund: Fund) -> None:
     fund.write(*live())
     fund.beat()
@@ -113,6 +115,8 @@ def test_running_fund_is_green_and_its_heartbeat_ages_in_process_time(fund: Fund
     assert fund.lookout.look().summary.dot is Dot.RED
 
 
+@pytest.mark.fault("F6", "F7")
+@pytest.mark.invariant("V24")
 def test_wall_clock_that_jumps_changes_no_age(fund: Fund) -> None:
     fund.write(*live())
     fund.beat()
@@ -120,6 +124,7 @@ def test_wall_clock_that_jumps_changes_no_age(fund: Fund) -> None:
     assert fund.lookout.look().summary.heartbeat_age_s == 0.0
 
 
+@pytest.mark.invariant("V24")
 def test_heartbeat_of_another_boot_has_no_age(fund: Fund) -> None:
     fund.write(*live())
     fund.beat(boot="another")
@@ -164,6 +169,7 @@ def halted() -> ModeChanged:
     )
 
 
+@pytest.mark.fault("K1", "K2")
 def test_alerts_that_a_channel_failed_with_are_yellow_and_an_outbox_that_is_none_too(fund: Fund) -> None:
     def broken(wall_at: datetime) -> Undelivered:
         raise JournalError("outbox.db is no database")
@@ -215,6 +221,7 @@ def test_journal_that_goes_away_is_a_fund_that_never_ran(fund: Fund) -> None:
     assert fund.lookout.look().summary.strategies_loaded is None
 
 
+@pytest.mark.fault("H3", "K8")
 def test_journal_that_is_none_is_red_with_the_next_step(fund: Fund) -> None:
     fund.folder.journal.write_bytes(b"no database at all" * 500)
     fund.beat()
@@ -242,6 +249,7 @@ def test_journal_without_the_right_to_read_is_told(fund: Fund) -> None:
     assert fund.lookout.look().summary.problem
 
 
+@pytest.mark.fault("H2")
 def test_looking_changes_nothing_on_the_disk(fund: Fund) -> None:
     fund.write(*live())
     before = fund.folder.journal.read_bytes()

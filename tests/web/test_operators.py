@@ -60,6 +60,7 @@ def test_passkey_opens_the_door_and_the_cookie_is_kept_from_scripts_and_other_si
     assert "domain" not in said
 
 
+@pytest.mark.fault("J3")
 def test_passkey_of_a_stranger_opens_nothing_and_is_written_down(house: House) -> None:
     stranger = replace(phone(OPB), seed=99)
     reply = run(house.sign_in(OPB, stranger))
@@ -67,6 +68,7 @@ def test_passkey_of_a_stranger_opens_nothing_and_is_written_down(house: House) -
     assert [each.what for each in house.noted(NoteAttempt)] == ["sign-in"]
 
 
+@pytest.mark.fault("J2")
 def test_answer_to_a_challenge_opens_the_door_once(house: House) -> None:
     page = run(house.ask("/sign-in")).text
     form = {"challenge": hidden(page, "challenge"), "proof": phone(OPB).assertion(challenge_in(page))}
@@ -74,6 +76,7 @@ def test_answer_to_a_challenge_opens_the_door_once(house: House) -> None:
     assert run(house.ask("/sign-in/passkey", form)).status_code == 403
 
 
+@pytest.mark.fault("J4")
 def test_challenge_is_too_old_after_five_minutes(house: House) -> None:
     page = run(house.ask("/sign-in")).text
     form = {"challenge": hidden(page, "challenge"), "proof": phone(OPB).assertion(challenge_in(page))}
@@ -111,6 +114,7 @@ def test_wrong_password_code_or_name_sound_alike(house: House, password: str, co
     assert "That was not right" in reply.text
 
 
+@pytest.mark.fault("J1", "J14")
 def test_ten_thousand_guesses_are_five_looks_and_lock_no_passkey_out(house: House) -> None:
     house.has_codes(OPB)
     looked = 0
@@ -126,6 +130,7 @@ def test_ten_thousand_guesses_are_five_looks_and_lock_no_passkey_out(house: Hous
     assert run(house.sign_in(OPB)).status_code == 303
 
 
+@pytest.mark.fault("J1")
 def test_pause_doubles_with_each_failure_and_ends(house: House) -> None:
     visitors, pauses = house.office.visitors, []
     for _ in range(5):
@@ -137,6 +142,7 @@ def test_pause_doubles_with_each_failure_and_ends(house: House) -> None:
     assert visitors.wait_s("x") == 0.0
 
 
+@pytest.mark.fault("J10")
 def test_session_ends_by_sign_out_by_idling_and_after_a_week(house: House) -> None:
     session = run(house.session(OPB))
     key = run(house.form_key(session))
@@ -163,6 +169,8 @@ def test_new_sign_in_ends_the_session_that_was_there(house: House) -> None:
     assert run(house.ask("/acts", session=old)).status_code == 303
 
 
+@pytest.mark.fault("J13")
+@pytest.mark.invariant("V27")
 def test_no_secret_lies_in_the_webs_file(house: House, tmp_path: Path) -> None:
     house.has_codes(OPB)
     session = run(house.session(OPB))
@@ -177,6 +185,7 @@ PAGES = ("/acts", "/acts/halt")
 DEEDS = ("/acts/open", "/acts/approve", "/acts/reject", "/acts/revoke-override", "/acts/flatten", "/sign-out")
 
 
+@pytest.mark.fault("J8")
 @pytest.mark.parametrize("path", DEEDS)
 @pytest.mark.parametrize(
     "origin", ["-", "null", "http://evil.example", "http://localhost:8701", f"{HOME}.evil.example"]
@@ -189,6 +198,7 @@ def test_form_from_elsewhere_is_refused(house: House, path: str, origin: str) ->
     assert house.inbox == []
 
 
+@pytest.mark.fault("J10")
 @pytest.mark.parametrize("path", DEEDS)
 @pytest.mark.parametrize("session", ["", "made-up", "expired", "signed out"])
 def test_deed_without_a_session_that_lives_is_sent_to_the_door(house: House, path: str, session: str) -> None:
@@ -203,6 +213,7 @@ def test_deed_without_a_session_that_lives_is_sent_to_the_door(house: House, pat
     assert house.inbox == []
 
 
+@pytest.mark.fault("J8")
 @pytest.mark.parametrize("path", DEEDS)
 def test_form_of_another_session_is_refused(house: House, path: str) -> None:
     mine, other = run(house.session(OPB)), run(house.session(OPB))
@@ -212,6 +223,8 @@ def test_form_of_another_session_is_refused(house: House, path: str) -> None:
     assert house.inbox == []
 
 
+@pytest.mark.fault("J5")
+@pytest.mark.invariant("V19")
 @pytest.mark.parametrize("path", [path for path in DEEDS if path != "/sign-out"])
 def test_opa_can_do_none_of_opbs_acts_and_each_try_is_written_down(house: House, path: str) -> None:
     session = run(house.session(OPA))
@@ -240,6 +253,7 @@ def test_post_anywhere_else_is_refused(house: House, path: str) -> None:
     assert run(house.ask(path, {"a": "b"})).status_code == 405
 
 
+@pytest.mark.fault("J8")
 @pytest.mark.parametrize("path", ["/sign-in", *PAGES, "/enroll"])
 def test_plain_page_has_a_strict_policy_and_cannot_be_framed_or_kept(house: House, path: str) -> None:
     session = run(house.session(OPB))
@@ -306,6 +320,8 @@ def test_opb_sees_the_exact_text_and_a_token_of_which_only_the_hash_leaves(house
     assert len(opened.token.replace("-", "")) == 12
 
 
+@pytest.mark.fault("J2")
+@pytest.mark.invariant("V19")
 def test_token_and_passkey_approve_once(house: House) -> None:
     opened = Opened(house)
     assert opened.approve(opened.token.lower().replace("-", " ")).status_code == 200
@@ -315,6 +331,7 @@ def test_token_and_passkey_approve_once(house: House) -> None:
     assert sent.token_hash == token_hash(opened.token, REQUEST)
 
 
+@pytest.mark.fault("J4")
 def test_opening_it_again_shows_the_same_token_for_ten_minutes(house: House) -> None:
     opened = Opened(house)
     assert opened.token in opened.post("/acts/open").text
@@ -324,6 +341,7 @@ def test_opening_it_again_shows_the_same_token_for_ten_minutes(house: House) -> 
     assert house.noted(Approve) == []
 
 
+@pytest.mark.fault("J3")
 def test_five_wrong_tokens_end_it_and_each_is_written_down(house: House) -> None:
     opened = Opened(house)
     for _ in range(5):
@@ -335,6 +353,8 @@ def test_five_wrong_tokens_end_it_and_each_is_written_down(house: House) -> None
     ] * 5
 
 
+@pytest.mark.fault("J3", "J5")
+@pytest.mark.invariant("V19")
 @pytest.mark.parametrize(
     ("signed", "person"),
     [
@@ -371,6 +391,8 @@ def test_code_that_signed_in_does_not_approve_as_well(house: House) -> None:
     assert house.noted(Approve) == []
 
 
+@pytest.mark.fault("J2")
+@pytest.mark.invariant("V19")
 def test_of_a_hundred_approvals_at_once_exactly_one_is_sent(house: House) -> None:
     opened = Opened(house)
     form = {
@@ -475,6 +497,7 @@ def test_without_an_invitation_nobody_is_enrolled(house: House, code: str) -> No
     assert house.inbox == []
 
 
+@pytest.mark.fault("J11")
 def test_what_people_wrote_is_escaped_on_every_page(house: House) -> None:
     evil = "<script>alert(1)</script>\"'&"
     house.asks(replace(REQUEST, text=evil, detail={evil: evil}))

@@ -124,6 +124,7 @@ def test_page_of_a_fund_that_never_ran_guesses_nothing() -> None:
     assert "qgtm up" in text
 
 
+@pytest.mark.fault("J11")
 @pytest.mark.parametrize(
     "events",
     [
@@ -140,12 +141,16 @@ def test_foreign_text_never_becomes_a_tag(events: list[object]) -> None:
     assert "img" not in [tag for tag, _ in tags]
 
 
+@pytest.mark.fault("J11")
 def test_foreign_text_in_a_problem_is_escaped() -> None:
     document = page(look_at(told(live()), journal_problem=EVIL))
     assert "<img" not in document
     assert "&lt;img src=x" in document
 
 
+@pytest.mark.fault("K7")
+@pytest.mark.mistake(19)
+@pytest.mark.invariant("V24")
 @pytest.mark.parametrize(
     ("age_s", "left"), [(0.0, 90.0), (30.0, 60.0), (89.0, 1.0), (90.0, 90.0), (4000.0, 90.0), (None, 90.0)]
 )

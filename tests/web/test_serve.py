@@ -43,11 +43,13 @@ def test_real_server_names_no_software(server: Served) -> None:
     assert "server" not in {name.lower() for name in reply(f"{server.address}/")[1]}
 
 
+@pytest.mark.fault("J8")
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
 def test_real_server_refuses_a_foreign_name_or_page(server: Served, headers: dict[str, str]) -> None:
     assert reply(f"{server.address}/", **headers)[0] in (421, 403)
 
 
+@pytest.mark.fault("J9")
 @pytest.mark.parametrize("origin", ["http://evil.example", None])
 def test_real_server_refuses_a_websocket_from_elsewhere(server: Served, origin: str | None) -> None:
     more = {"origin": origin} if origin else {"suppress_origin": True}
