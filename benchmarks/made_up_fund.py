@@ -301,6 +301,7 @@ def halt(fund: MadeUpFund, kind: str) -> None:
         )
         moved(fund, Trigger.RESET_CONFIRMED, Mode.HALTED_HARD, Mode.ACTIVE, "both agreed", "0.124")
         fund.close()
+        fund.session += timedelta(days=1)
         fund.weights = {symbol: 0.6 * weight for symbol, weight in fund.weights.items()}
         fund.morning(0.004)
 
