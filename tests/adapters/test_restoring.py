@@ -116,6 +116,7 @@ def test_restore_that_is_killed_at_any_step_starts_no_daemon_and_is_finished_by_
     assert marked > 5
 
 
+@pytest.mark.fault("H1")
 def test_disk_that_fills_at_any_step_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for step in range(1, 100):
         state, path = made(tmp_path / str(step), HARD)

@@ -71,6 +71,7 @@ def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("read_only")
+@pytest.mark.fault("H7")
 def test_page_is_shown_where_nothing_can_be_written(
     config: Config, state: StateDir, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,6 +53,7 @@ def test_red_alert_of_one_person_waits_for_no_channel_of_the_other(
     assert took_s < 3
 
 
+@pytest.mark.fault("K1", "K2")
 def test_of_five_channels_four_hang_and_each_red_alert_goes_out_at_once(
     tmp_path: Path, hangs: threading.Event
 ) -> None:
@@ -235,6 +236,7 @@ def test_endless_text_is_cut_where_a_phone_stops_reading(tmp_path: Path) -> None
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # on loopback, in a test
+@pytest.mark.fault("J13", "K1")
 def test_server_that_refuses_the_password_is_tried_again_and_the_password_is_not_shown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

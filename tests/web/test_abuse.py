@@ -52,6 +52,7 @@ def run(work: Any) -> Any:
 
 
 @pytest.mark.fault("J14")
+@pytest.mark.fault("J1", "J14")
 def test_flood_of_strangers_at_the_same_address_locks_no_passkey_out(house: House) -> None:
     async def all_of_it() -> int:
         page = (await house.ask("/sign-in")).text  # OpB's, who then looks at his phone
@@ -114,6 +115,7 @@ def test_thief_of_a_cookie_cannot_guess_the_code_that_closes_everything(house: H
     assert run(house.ask("/acts/flatten", form, session)).status_code == 200
 
 
+@pytest.mark.fault("J10")
 def test_proof_gives_the_session_a_new_id_and_ends_the_old_one(house: House) -> None:
     old = run(house.session(OPB))
     page = run(house.ask("/acts/halt", session=old)).text
@@ -129,6 +131,7 @@ def test_proof_gives_the_session_a_new_id_and_ends_the_old_one(house: House) -> 
 
 @pytest.mark.fault("J10")
 @pytest.mark.parametrize("is_private", [False, True])
+@pytest.mark.fault("J10")
 def test_session_ends_with_the_key_that_opened_it(tmp_path: Path, is_private: bool) -> None:
     house = House(tmp_path, is_private=is_private)
     try:
@@ -154,6 +157,7 @@ def enroll_codes(house: House, person: Person, password: str) -> str:
     return secret
 
 
+@pytest.mark.fault("J6")
 @pytest.mark.fault("J6")
 def test_invitation_replaces_no_password_before_the_key_is_approved(house: House) -> None:
     house.has_codes(OPB)
@@ -199,6 +203,7 @@ def test_invitation_is_over_a_second_after_its_half_hour_and_stays_with_its_pers
     assert house.office.visitors.invited(code) is None
 
 
+@pytest.mark.fault("J4")
 @pytest.mark.fault("J4")
 def test_request_is_approved_in_its_last_second_and_not_after(house: House) -> None:
     house.asks()
