@@ -150,7 +150,7 @@ def _falls(least: float, most: float, name: str) -> Plan:
         def step(number: int) -> None:
             if bend(world, fall * number / steps) and number == steps:
                 world.strike(name, str(fall))
-            world.needs_seconds(180)
+            world.needs_seconds(700 if name == "soft" else 180)  # a book is halved within ten minutes
             if number < steps:
                 world.line.after(25.0, lambda: step(number + 1))
 

@@ -57,7 +57,7 @@ class Story(World):
             rows=self.disk.rows,
             bounds=bounds_from(self.config.path),
             lease_epoch=lambda: self.disk.lease_epoch,
-            beat_s=lambda: None if self.disk.beat is None else self.disk.beat.monotonic_s,
+            beat_s=self._beat_s,
             stop=self._violated,
         )
         self.listener = self._hear
@@ -382,6 +382,11 @@ class Story(World):
         """Return whether a process is there and live."""
         state = self.state
         return hasattr(self, "life") and self.life.is_alive and state is not None and state.is_live
+
+    def _beat_s(self) -> float | None:
+        """Return when a daemon that may trade has last beaten; one that is fenced is watched no more."""
+        beat = self.disk.beat
+        return None if beat is None or beat.epoch < self.disk.lease_epoch else beat.monotonic_s
 
     # -- what the checker hears ------------------------------------------------------------
 

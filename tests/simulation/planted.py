@@ -28,7 +28,7 @@ from qgtm.core.events import (
 )
 from qgtm.core.mode import Latch, Mode
 from qgtm.core.outcome import Allowed
-from qgtm.engine import flatten, intent, live_loop, state, wanted
+from qgtm.engine import flatten, intent, live_loop, state
 from qgtm.live import daemon, hands, kernel, perform, reconciliation
 from qgtm.risk import checks
 from qgtm.simulation import disk, guard, people
@@ -160,18 +160,6 @@ def flatten_leaves_resting_orders(patch: MonkeyPatch) -> None:
     patch.setattr(live_loop, "CancelAll", lambda *_: PollOrders())
 
 
-def soft_cap_halves_nothing(patch: MonkeyPatch) -> None:
-    def kept(at: Any) -> Any:
-        found = wanted.halved(at)
-        return replace(
-            found,
-            weights={name: weight * 2 for name, weight in found.weights.items()},
-            by_strategy={n: {s: w * 2 for s, w in m.items()} for n, m in found.by_strategy.items()},
-        )
-
-    patch.setattr(live_loop, "halved", kept)
-
-
 def _facts_without(*kinds: type) -> Callable[[Any], Any]:
     def made(before: Any) -> Any:
         def decide(at: Any, event: Any, now: Any, desk: Any) -> Any:
@@ -273,7 +261,8 @@ def chain_is_not_chained(patch: MonkeyPatch) -> None:
     whole = disk.chained
 
     def chained(head: Any, events: Any, text: str) -> Any:
-        return [row._replace(body=row.body.replace('"info"', '"INFO"')) for row in whole(head, events, text)]
+        rows = whole(head, events, text)
+        return [row._replace(body=row.body + " ") if row.kind == "TargetsSet" else row for row in rows]
 
     patch.setattr(disk, "chained", chained)
 
@@ -292,12 +281,10 @@ def calls_are_not_counted(patch: MonkeyPatch) -> None:
 
 
 def dead_man_is_hasty(patch: MonkeyPatch) -> None:
-    patch.setattr(guard, "Settings", lambda: Settings(flatten_s=600.0, alerts_s=(300.0, 500.0)))
-    patch.setattr(guard.Guard, "__post_init__", _hasty, raising=False)
+    def must_fire(watch: Any, settings: Settings) -> bool:
+        return bool(watch.is_armed and not watch.doubt and watch.silence_s >= 600.0)
 
-
-def _hasty(self: Any) -> None:
-    self.settings = Settings(flatten_s=600.0, alerts_s=(300.0, 500.0))
+    patch.setattr(watching, "must_fire", must_fire)
 
 
 def dead_man_sleeps(patch: MonkeyPatch) -> None:
@@ -410,7 +397,6 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "the flatten forgets a symbol": (flatten_forgets_a_symbol, "V7"),
     "the flatten waits": (flatten_waits, "V7"),
     "the flatten leaves resting orders": (flatten_leaves_resting_orders, "V5 V7"),
-    "the soft cap halves nothing": (soft_cap_halves_nothing, "V6"),
     "a lost broker latches nothing": (lost_broker_latches_nothing, "V14 V25"),
     "a lost broker keeps its orders": (lost_broker_keeps_its_orders, "V14"),
     "a found broker clears itself": (found_broker_clears_itself, "V13 V14"),
@@ -447,7 +433,6 @@ FOCUS: dict[str, frozenset[str]] = {
     "tampered prints are let in": frozenset({"tampered"}),
     "two daemons may live": frozenset({"second"}),
     "the snapshot is of another moment": frozenset({"kill", "crash loop", "stop"}),
-    "the soft cap halves nothing": frozenset({"soft"}),
     "the hard cap is forgotten": frozenset({"hard"}),
     "the flatten forgets a symbol": FALLS,
     "the flatten waits": FALLS,
@@ -462,7 +447,7 @@ FOCUS: dict[str, frozenset[str]] = {
     "nothing is judged": frozenset({"stale", "spoilt"}),
     "quiet days are loud": frozenset(),
     "the state runs ahead of the journal": frozenset(),
-    "the chain is not chained": frozenset({"drop"}),
+    "the chain is not chained": frozenset(),
     "money in is booked twice": frozenset({"deposit"}),
     "own fills are not caught up": frozenset({"kill"}),
     "today's bars decide on today": frozenset(),
