@@ -31,10 +31,9 @@ from qgtm.core.outcome import Allowed
 from qgtm.engine import flatten, intent, live_loop, state
 from qgtm.live import daemon, hands, kernel, perform, reconciliation
 from qgtm.risk import checks
-from qgtm.simulation import disk, guard, people
+from qgtm.simulation import disk, people
 from qgtm.simulation import rig as virtual
 from qgtm.watchdog import kernel as watching
-from qgtm.watchdog import way_out
 from qgtm.watchdog.setting import Settings
 
 Plant = Callable[[MonkeyPatch], None]
@@ -148,10 +147,6 @@ def break_latches_nothing(patch: MonkeyPatch) -> None:
 def lost_broker_latches_nothing(patch: MonkeyPatch) -> None:
     people_are_away(patch)
     patch.setitem(live_loop.DECISIONS, BrokerLost, _facts_without(Latched)(live_loop.DECISIONS[BrokerLost]))
-
-
-def flatten_waits(patch: MonkeyPatch) -> None:
-    patch.setattr(flatten, "PARAMS", replace(flatten.PARAMS, look_s=200, look_busy_s=200))
 
 
 def flatten_leaves_resting_orders(patch: MonkeyPatch) -> None:
@@ -291,28 +286,6 @@ def dead_man_sleeps(patch: MonkeyPatch) -> None:
     patch.setattr(watching, "must_fire", lambda *_: False)
 
 
-def watchdog_closes_too_much(patch: MonkeyPatch) -> None:
-    from qgtm.watchdog import answer
-
-    whole = way_out.closing_order
-    twice = lambda out, symbol, order_id: replace(  # noqa: E731
-        whole(out, symbol, order_id), quantity=whole(out, symbol, order_id).quantity * 2
-    )
-    patch.setattr(answer, "closing_order", twice)
-    patch.setattr(answer, "why_not_reducing", lambda *_: None)
-    patch.setattr(guard, "request_of", _without_intent)
-
-
-def _without_intent(call: Any) -> Any:
-    from qgtm.watchdog import wire
-
-    wanted_ = wire.request_of(call)
-    if isinstance(wanted_.body, dict):
-        body = {name: value for name, value in wanted_.body.items() if name != "position_intent"}
-        return replace(wanted_, body=body)
-    return wanted_
-
-
 def two_daemons_may_live(patch: MonkeyPatch) -> None:
     def made(self: Any, on: Any, process: object, least: int) -> None:
         self._disk, self._process = on, process
@@ -395,7 +368,6 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "orders have no size": (orders_have_no_size, "V2"),
     "the hard cap is forgotten": (hard_cap_is_forgotten, "V7 V5 V12 V11"),
     "the flatten forgets a symbol": (flatten_forgets_a_symbol, "V7"),
-    "the flatten waits": (flatten_waits, "V7"),
     "the flatten leaves resting orders": (flatten_leaves_resting_orders, "V5 V7"),
     "a lost broker latches nothing": (lost_broker_latches_nothing, "V14 V25"),
     "a lost broker keeps its orders": (lost_broker_keeps_its_orders, "V14"),
@@ -413,7 +385,6 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "calls are not counted": (calls_are_not_counted, "V22"),
     "the dead man is hasty": (dead_man_is_hasty, "V15"),
     "the dead man sleeps": (dead_man_sleeps, "V15"),
-    "the watchdog closes too much": (watchdog_closes_too_much, "V8"),
     "two daemons may live": (two_daemons_may_live, "V16"),
     "tampered prints are let in": (tampered_prints_are_let_in, "V18"),
     "quiet days are loud": (quiet_days_are_loud, "V26"),
@@ -435,13 +406,11 @@ FOCUS: dict[str, frozenset[str]] = {
     "the snapshot is of another moment": frozenset({"kill", "crash loop", "stop"}),
     "the hard cap is forgotten": frozenset({"hard"}),
     "the flatten forgets a symbol": FALLS,
-    "the flatten waits": FALLS,
     "the flatten leaves resting orders": FALLS,
     "the kill stops nothing": FALLS,
     "the heart beats by itself": SILENCE,
     "the dead man is hasty": SILENCE,
     "the dead man sleeps": SILENCE,
-    "the watchdog closes too much": SILENCE,
     "one sample is enough": frozenset({"bad print"}),
     "quotes of any age do": frozenset({"stale", "spoilt"}),
     "nothing is judged": frozenset({"stale", "spoilt"}),
