@@ -25,6 +25,15 @@
       .filter(name => credential.response[name]).map(name => [name, text(credential.response[name])])),
   });
 
+  // What a browser says of these is meant for programmers.
+  const why = {
+    NotAllowedError: "it was cancelled, took too long, or no passkey on this device is one for this page",
+    InvalidStateError: "this device holds a passkey for this page already",
+    ConstraintError: "this device cannot keep a passkey that asks for your face, finger or code",
+    NotSupportedError: "this device cannot make a passkey of the kind that is needed",
+    SecurityError: "a passkey does not work at this address",
+  };
+
   for (const form of document.querySelectorAll("form[data-passkey]")) {
     const word = form.querySelector("[role=status]");
     form.addEventListener("submit", async event => {
@@ -37,8 +46,9 @@
         form.elements.proof.value = said(await asked(JSON.parse(form.dataset.passkey)));
         form.submit();
       } catch (problem) {
-        word.textContent = `It did not work: ${problem.message || problem.name}. Try again.`;
+        word.textContent = `It did not work: ${why[problem.name] || problem.message || problem.name}. Try again.`;
         button.disabled = false;
+        button.focus();
       }
     });
     form.querySelector("button").hidden = false;

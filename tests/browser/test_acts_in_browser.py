@@ -18,7 +18,7 @@ from qgtm.adapters.files import StateDir
 from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.journal import SqliteJournal
 from qgtm.adapters.proof import Prover, site_of
-from qgtm.core.commands import Approve, Command, Enroll, OpenRequest
+from qgtm.core.commands import Approve, Command, Enroll, Flatten, OpenRequest
 from qgtm.core.events import Event, OperatorEnrolled, RequestMade
 from qgtm.core.request import Act, Person, Request, challenge
 from qgtm.web.visitor import Visitors
@@ -42,6 +42,8 @@ PRESS = """(() => {
     if (found) found.click();
     return !!found;
 })()"""
+NAMELESS = """[...document.querySelectorAll("input:not([type=hidden]), button, a, summary, select")]
+    .filter(e => !((e.labels && e.labels.length) || e.textContent.trim())).map(e => e.outerHTML)"""
 PICTURES = os.environ.get("QGTM_PICTURES")  # where to leave screenshots for people
 
 
@@ -155,3 +157,72 @@ def test_page_without_script_says_that_a_passkey_needs_one(chrome: Browser, tmp_
         tab.wait_for("Page.loadEventFired")
         found = tab.send("DOM.getDocument", depth=-1)
         assert "scripts are off" in str(found)
+
+
+def tried(tab: Tab, words: str) -> str:
+    """Press a passkey's button and return what the page says instead of going on."""
+    assert tab.evaluate(PRESS % words)
+    for _ in range(100):
+        said = str(
+            tab.evaluate("[...document.querySelectorAll('[role=status]')].map(e => e.innerText).join(' ')")
+        )
+        if "did not work" in said:
+            return said
+        tab.listen(0.1)
+    raise AssertionError(f"nothing was said: {text_of(tab)}")
+
+
+def test_page_opened_by_number_leads_to_where_a_passkey_works(chrome: Browser, tmp_path: Path) -> None:
+    fund = Fund(StateDir(tmp_path))
+    fund.happens()
+    with serving(tmp_path, "--no-live") as served, chrome.tab() as tab:
+        tab.become_phone()
+        code = fund.invitation()
+        tab.open(f"{served.address}/enroll?code={code}")
+        home = served.address.replace("127.0.0.1", "localhost")
+        assert tab.evaluate("location.href") == f"{home}/enroll?code={code}"
+
+
+def test_device_that_cannot_keep_a_passkey_or_know_its_owner_enrolls_nothing(
+    chrome: Browser, tmp_path: Path
+) -> None:
+    fund = Fund(StateDir(tmp_path))
+    fund.happens()
+    with serving(tmp_path, "--no-live") as served, chrome.tab() as tab:
+        home = served.address.replace("127.0.0.1", "localhost")
+        tab.become_phone()
+        tab.send("WebAuthn.enable")
+        poor = {**AUTHENTICATOR, "hasResidentKey": False}
+        number = tab.send("WebAuthn.addVirtualAuthenticator", options=poor)["authenticatorId"]
+        tab.open(f"{home}/enroll?code={fund.invitation()}")
+        assert "passkey" in tried(tab, "Make a passkey")
+        tab.send("WebAuthn.removeVirtualAuthenticator", authenticatorId=number)
+
+        number = tab.send("WebAuthn.addVirtualAuthenticator", options=AUTHENTICATOR)["authenticatorId"]
+        tab.send("WebAuthn.setUserVerified", authenticatorId=number, isUserVerified=False)
+        tab.open(f"{home}/enroll?code={fund.invitation()}")
+        said = tried(tab, "Make a passkey")
+        assert "w3.org" not in said
+        look(tab, "did-not-work")
+        assert tab.evaluate("document.activeElement.innerText") == "Make a passkey"
+        assert fund.wishes(Enroll) == []
+
+        tab.send("WebAuthn.setUserVerified", authenticatorId=number, isUserVerified=True)
+        press(tab, "Make a passkey")  # the same page, the same invitation: nothing was used up
+        assert "Enrolled" in text_of(tab)
+        (enrolled,) = fund.wishes(Enroll)
+        fund.happens(OperatorEnrolled(credential=enrolled.credential, by="OpB"))
+
+        tab.open(f"{home}/sign-in")
+        tab.send("WebAuthn.setUserVerified", authenticatorId=number, isUserVerified=False)
+        tried(tab, "Sign in with your passkey")
+        tab.send("WebAuthn.setUserVerified", authenticatorId=number, isUserVerified=True)
+        press(tab, "Sign in with your passkey")
+        assert "Nothing waits for you" in text_of(tab)
+        for path in ("/acts", "/acts/halt", "/sign-in"):
+            tab.open(f"{home}{path}")
+            assert tab.evaluate(NAMELESS) == []
+        tab.open(f"{home}/acts/halt")  # a passkey that is gone halts nothing, and the page says so
+        tab.send("WebAuthn.clearCredentials", authenticatorId=number)
+        tried(tab, "Halt and close everything with your passkey")
+        assert fund.wishes(Flatten) == []
