@@ -1,11 +1,13 @@
 """The incident report, section by section: from a halt's facts to its notebook, or to plain text."""
 
+import pickle
 from collections.abc import Iterator
 from decimal import Decimal
 from html import escape
 from pathlib import Path
 from typing import Final
 
+from qgtm.adapters.files import explained, write_atomic
 from qgtm.adapters.journal import JournalReader
 from qgtm.core.errors import ReportError
 from qgtm.core.instant import NEW_YORK
@@ -28,16 +30,33 @@ TOLD_AT_MOST: Final = 60
 RESIDUAL: Final = "no strategy's"
 
 
-def load_incident(journal: str | Path, number: int = 0) -> Incident:
+def load_incident(journal: str | Path, number: int = 0, folded: str | Path = "") -> Incident:
     """Return halt `number` (0: the newest) of a journal.
 
-    Raises JournalError when it cannot be read, and ReportError when there was no such halt.
+    `folded` is a file of `keep_incident`, empty for none: a journal of years takes longer to fold than a
+    notebook may run, and whoever starts it has folded it already. Raises JournalError when the journal cannot
+    be read, and ReportError when there was no such halt.
     """
+    if folded:
+        return _kept(Path(folded))
     with JournalReader(Path(journal)) as reader:
         found = incident_from(((entry.event, entry.at) for entry in reader.read()), number)
     if found is None:
         which = f"halt {number}" if number else "halt"
         raise ReportError(f"the journal knows of no {which} that closed everything: nothing to report on.")
+    return found
+
+
+def keep_incident(incident: Incident, path: Path) -> None:
+    """Write a halt down for a process that is started at once, by this very version. Raises OSError."""
+    write_atomic(path, pickle.dumps(incident), mode=0o600)
+
+
+def _kept(path: Path) -> Incident:
+    with explained(path, ReportError):
+        found = pickle.loads(path.read_bytes())
+    if not isinstance(found, Incident):
+        raise ReportError(f"{path} holds no halt: leave `folded` empty, and the journal is folded.")
     return found
 
 

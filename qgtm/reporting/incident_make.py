@@ -19,7 +19,7 @@ from qgtm.core.errors import ReportError
 from qgtm.core.events import FlatConfirmed, ModeChanged
 from qgtm.ports import Entry
 from qgtm.reporting.child import WaitingClock, start, waited
-from qgtm.reporting.incident import incident_text, load_incident, sentences
+from qgtm.reporting.incident import incident_text, keep_incident, load_incident, sentences
 from qgtm.reporting.make import ROOT, environ_of, when
 from qgtm.reporting.plain import plain_html, plain_pdf
 from qgtm.reporting.render import HEADING, HTML, NOTEBOOK, PDF, Heading
@@ -30,6 +30,7 @@ SOURCE: Final = "notebooks/reviews/incident.ipynb"
 LIMIT_S: Final = 60.0
 AFTER: Final = timedelta(minutes=5)
 TITLE: Final = "Incident report"
+FOLDED: Final = "incident.pickle"
 KINDS: Final = (ModeChanged.__name__, FlatConfirmed.__name__)
 
 
@@ -57,6 +58,7 @@ def make_incident(
     with explained(folder, ReportError):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / HEADING, _heading(incident, now).text().encode())
+        keep_incident(incident, folder / FOLDED)
         problem = _run(_papermill(journal, incident, caps, folder), folder, clock, "the notebook")
         problem = problem or _run(_render(folder), folder, clock, "page and paper")
         return _published(incident, reports, folder, problem)
@@ -76,6 +78,7 @@ def _papermill(journal: Path, incident: Incident, caps: Caps, folder: Path) -> l
     params = {
         "journal": str(journal.absolute()),
         "number": str(incident.number),
+        "folded": str((folder / FOLDED).absolute()),
         "soft_cap_frac": str(caps.soft_frac),
         "hard_cap_frac": str(caps.hard_frac),
     }

@@ -319,3 +319,19 @@ def test_journal_is_folded_once_a_report_and_not_each_second_of_the_wait(
     assert folds == []
     assert watch.due(tale.at + timedelta(seconds=300)) is not None
     assert len(folds) == 1
+
+
+def test_notebook_is_given_the_halt_that_was_folded_already(
+    tale: Tale, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(
+        incident_make, "_run", lambda arguments, *_: asked.append(list(arguments)) or "not now"
+    )
+    tale.halted()
+    make_incident(tale.path, tmp_path / "reports", 0, CAPS, tale.at, SystemClock())
+    folded = asked[0][asked[0].index("folded") + 1]
+    assert load_incident("there is no journal here", 1, folded) == load_incident(tale.path)
+    (tmp_path / "other").write_bytes(b"\x80\x04N.")  # None
+    with pytest.raises(ReportError, match="holds no halt"):
+        load_incident(tale.path, 1, tmp_path / "other")
