@@ -217,3 +217,23 @@ def test_every_variable_in_the_documents_is_read_somewhere() -> None:
     told = {name for path in documents() for text in texts_of(path) for name in VARIABLE.findall(text)}
     assert {"QGTM_STATE_DIR"} <= told
     assert told - read == set()
+
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the places in a document that a link may name."""
+    titles = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_link_in_the_documents_leads_somewhere() -> None:
+    broken = []
+    for path in documents():
+        for link in LINK.findall(path.read_text("utf-8")):
+            name, _, place = link.partition("#")
+            target = (path.parent / name).resolve() if name else path
+            is_there = "://" in link or (target.exists() and (not place or place in anchors(target)))
+            broken += [] if is_there else [f"{path.name}: {link}"]
+    assert broken == []
