@@ -272,7 +272,13 @@ def _contradictions(config: Sections) -> Iterator[str]:
 
 def is_origin(text: str) -> bool:
     """Return whether `text` is an https address of a name; no passkey is bound to a number."""
-    parts = urlsplit(text)
-    is_bare = not (parts.path or parts.query or parts.fragment or parts.username)
-    name = parts.hostname or ""
-    return parts.scheme == "https" and is_bare and any(part.isalpha() for part in name.split(".")[-1:])
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    is_bare = not (parts.path or parts.query or parts.fragment or parts.username) and port != 0
+    labels = (parts.hostname or "").split(".")
+    # A browser says a name in ASCII letters: one with others in the form that begins with "xn--".
+    is_name = all(label.isascii() and label.replace("-", "").isalnum() for label in labels)
+    return parts.scheme == "https" and is_bare and is_name and not labels[-1].isdigit()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from qgtm.config import Config, config_from_text, find_config, load_config
+from qgtm.adapters.proof import site_of
+from qgtm.config import Config, config_from_text, find_config, is_origin, load_config
 from qgtm.core.errors import ConfigError
 from qgtm.core.universe import REFERENCE, TRADED
 
@@ -236,3 +237,20 @@ def test_config_that_is_nowhere_names_the_next_step(tmp_path: Path, monkeypatch:
 def test_state_folder_lies_beside_the_config(config: Config) -> None:
     assert config.state_dir({}).root == Path("/fund/var")
     assert config.state_dir({"QGTM_STATE_DIR": "/mnt/x"}).journal == Path("/mnt/x/journal.db")
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_one"),
+    [
+        ("https://fund.example", True), ("https://Fund.Example:8443", True), ("https://localhost", True),
+        ("https://xn--fnd-hoa.xn--p1ai", True), ("http://fund.example", False), ("https://10.0.0.1", False),
+        ("https://fünd.example", False), ("https://fund.example:99999", False), ("https://[::1]", False),
+        ("https://fund .example", False), ("https://", False), ("https://fund.example/", False),
+        ("https://a..b", False),
+    ],
+)  # fmt: skip
+def test_origin_is_an_https_address_of_a_name_as_a_browser_says_it(origin: str, is_one: bool) -> None:
+    assert is_origin(origin) is is_one
+    if is_one:  # and whatever is taken gives a site
+        assert site_of(origin, 8700).origins == (origin.lower(),)
+    assert site_of("https://fund.example:443", 8700) == site_of("https://fund.example", 8700)
