@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from qgtm.adapters.files import StateDir
-from qgtm.cli.up import bars_of, typed
+from qgtm.cli.up import _set_aside, bars_of, typed
 from qgtm.core.errors import ConfigError
 
 
@@ -64,3 +65,14 @@ def test_bars_that_are_gone_are_named_with_both_ways_on(tmp_path: Path, bars: Pa
     bars.rmdir()
     with pytest.raises(ConfigError, match=r"höhere prices, .*put it back, or begin anew with --fresh"):
         bars_of(StateDir(tmp_path), None, is_new=False)
+
+
+def test_fresh_start_moves_the_old_state_aside_and_leaves_the_backups(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    for name in ("journal.db", "web.db", "restoring.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "backups" / "2026-03-01T030000Z").mkdir(parents=True)
+    _set_aside(state, Console(quiet=True))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["aside", "backups"]
+    (aside,) = (tmp_path / "aside").iterdir()
+    assert {path.name for path in aside.iterdir()} == {"journal.db", "web.db", "restoring.json"}

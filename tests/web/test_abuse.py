@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,13 +14,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qgtm.adapters.database import open_writer
 from qgtm.core.commands import Approve, Command, Enroll, Flatten, NoteAttempt
 from qgtm.core.errors import JournalError
 from qgtm.core.events import OperatorEnrolled, OperatorRevoked
+from qgtm.core.instant import text_from_instant
 from qgtm.core.request import Person, challenge
+from qgtm.web.act import Done, Refused
 from qgtm.web.app import guarded
 from qgtm.web.challenge import Challenges
 from qgtm.web.gate import door_of
+from qgtm.web.visitor import APPLICATION_ID, MIGRATIONS, Visitors
 from tests.web.office import (
     AT,
     HOME,
@@ -142,6 +146,32 @@ def test_session_ends_with_the_key_that_opened_it(tmp_path: Path, is_private: bo
         assert run(house.ask(path, session=session)).headers["location"] == "/sign-in"
     finally:
         house.close()
+
+
+@pytest.mark.fault("J1", "J3")
+def test_ten_thousand_tokens_are_five_looks_whatever_comes_with_them(house: House) -> None:
+    house.asks()
+    stands = run(house.office.now_persons())[1]
+    token = house.office.acts.open(OPB, stands)
+    proof = phone(OPB).proof(challenge(REQUEST))
+    for number in range(10_000):
+        found = house.office.acts.approve(OPB, stands, "request-1", f"{number:012}", proof)
+        assert isinstance(found, Refused)
+    assert isinstance(house.office.acts.approve(OPB, stands, "request-1", str(token), proof), Refused)
+    assert len(house.noted(NoteAttempt)) == 5
+    assert house.noted(Approve) == []
+
+
+@pytest.mark.parametrize("at", range(14))
+def test_token_of_which_one_letter_is_another_is_refused(house: House, at: int) -> None:
+    house.asks()
+    stands = run(house.office.now_persons())[1]
+    token = str(house.office.acts.open(OPB, stands))
+    changed = token[:at] + ("2" if token[at] != "2" else "3") + token[at + 1 :]
+    proof = phone(OPB).proof(challenge(REQUEST))
+    for typed in (changed, token[:at], ""):
+        assert isinstance(house.office.acts.approve(OPB, stands, "request-1", typed, proof), Refused)
+    assert isinstance(house.office.acts.approve(OPB, stands, "request-1", f" {token.lower()} ", proof), Done)
 
 
 # --- one operator alone ---------------------------------------------------------------------------
@@ -356,3 +386,16 @@ def test_whatever_is_sent_is_answered_and_never_fails_inside(
         assert reply.headers.get("location", "/").startswith("/")
         assert "set-cookie" not in reply.headers or path == "/sign-out"
         assert not any(isinstance(each, (Approve, Flatten, Enroll)) for each in house.inbox)
+
+
+def test_file_of_an_older_version_is_brought_up_and_everybody_signs_in_anew(tmp_path: Path) -> None:
+    path = tmp_path / "web.db"
+    old = open_writer(path, APPLICATION_ID, MIGRATIONS[:1])
+    now = text_from_instant(AT)
+    old.execute("INSERT INTO session VALUES ('x', 'OpB', 'k', ?, ?, 'a')", (now, now))
+    old.execute("INSERT INTO password VALUES ('OpB', 'hash')")
+    old.close()
+    with closing(Visitors(path, lambda: AT)) as visitors:
+        assert visitors.sessions(OPB) == ()
+        session = visitors.begin(OPB, "key", "a")
+        assert visitors.visitor(session) is not None
