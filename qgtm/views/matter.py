@@ -5,7 +5,7 @@ The one place of these words: the phone page shows each matter as a card, `qgtm 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -42,6 +42,7 @@ WATCHDOG_ACTS: Final = {
     "halted": "The watchdog has cancelled the orders",
     "failed": "The watchdog cannot act",
 }
+REPORT_LATE: Final = timedelta(minutes=15)  # it is made after five, and on a practice exchange time runs
 NAMED: Final = 6  # symbols; the rest is counted
 
 
@@ -145,10 +146,22 @@ def _halted(chronicle: Chronicle, report: str | None) -> Iterator[Matter]:
     lines = (
         _why(state.switch.since, halt.reason if halt else ""),
         *_closing(chronicle),
-        f"Incident report: {report}." if report else "Its report is made five minutes after the halt.",
+        _reported(chronicle, report),
         _way_back(state),
     )
     yield Matter(kind=Kind.HALT, title=f"{title}{by}", lines=tuple(line for line in lines if line))
+
+
+def _reported(chronicle: Chronicle, report: str | None) -> str:
+    since, at = chronicle.state.switch.since, chronicle.at
+    if report:
+        return f"Incident report: {report}."
+    is_late = since is not None and at is not None and at >= since + REPORT_LATE
+    return (
+        "Its report is not there yet: `qgtm incident` makes it."
+        if is_late
+        else "Its report is made five minutes after the halt."
+    )
 
 
 def _why(since: datetime | None, reason: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from qgtm.core.mode import Mode
 from qgtm.core.request import Credential, Person, Request
 from qgtm.engine.state import State
+from qgtm.risk.kill_switch import KillSwitch
 from qgtm.views.words import percent
 
 
@@ -42,9 +43,14 @@ def persons(state: State, ended: str = "") -> Persons:
     )
 
 
+def is_overridden(switch: KillSwitch) -> bool:
+    """Return whether a soft cap is overridden now: one whose override has ended acts again in a moment."""
+    return switch.mode is Mode.ACTIVE and bool(switch.override_floor_frac)
+
+
 def _override(state: State) -> str:
     floor = state.switch.override_floor_frac
-    if state.switch.mode is not Mode.ACTIVE or not floor:
+    if not is_overridden(state.switch) or floor is None:
         return ""
     return (
         "OpA lets the fund keep its size past the soft cap, until the close at most. It ends by itself when "

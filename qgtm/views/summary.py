@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
-from qgtm.core.mode import Dot, Latch, Mode
+from qgtm.core.mode import Dot, Latch, Mode, Trigger
 from qgtm.core.order import OrderState
 from qgtm.engine.state import State
 from qgtm.risk.health import PARAMS as HEALTH
@@ -26,6 +26,7 @@ from qgtm.views.matter import (
     practice_said,
     undelivered_said,
 )
+from qgtm.views.persons import is_overridden
 from qgtm.views.signals import Change, pending
 from qgtm.views.way_back import way_back
 from qgtm.views.words import percent
@@ -253,10 +254,11 @@ def _notes(outside: Outside) -> tuple[str, ...]:
 
 def risk_words(switch: KillSwitch) -> str:
     """Return what the kill switch allows, in words; every latch that is on is named."""
+    by_hand = switch.cause is Trigger.OPERATOR
     mode = {
-        Mode.ACTIVE: "",
+        Mode.ACTIVE: "the soft cap is overridden" if is_overridden(switch) else "",
         Mode.REDUCING: "past the soft cap: half size, nothing new",
-        Mode.HALTED_HARD: "halted at the hard cap: everything must go",
+        Mode.HALTED_HARD: f"halted {'by hand' if by_hand else 'at the hard cap'}: everything must go",
         Mode.HALTED_DEAD_MAN: "halted by the dead man's switch: everything must go",
     }[switch.mode]
     latch = {

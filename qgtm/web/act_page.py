@@ -6,7 +6,8 @@ from typing import Final
 
 from qgtm.adapters.proof import Site
 from qgtm.core.instant import NEW_YORK
-from qgtm.core.request import Act, Credential, Person, ProofKind, Request, challenge, flatten_challenge
+from qgtm.core.request import Credential, Person, ProofKind, Request, challenge, flatten_challenge
+from qgtm.views.matter import ASKED
 from qgtm.views.persons import Persons
 from qgtm.views.summary import Summary
 from qgtm.web.act import Done, Refused
@@ -28,11 +29,6 @@ from qgtm.web.plain import (
 )
 from qgtm.web.visitor import Visitor
 
-TITLES: Final = {
-    Act.RESET: "OpA asks to trade again",
-    Act.LIMITS: "OpA asks for looser limits",
-    Act.KEY: "A key is to be changed",
-}
 LOOK_AGAIN_S: Final = 3
 WEAKER: Final = "(weaker than a passkey)"
 
@@ -62,7 +58,7 @@ def _waiting(visitor: Visitor, persons: Persons, *, is_opb: bool) -> Html:
         form("/acts/reject", hidden, "Reject", kind="quiet"),
     ]
     only = say("This waits for OpB: whoever asks cannot approve.", "small")
-    return card(heading(TITLES[request.act]), _exact(request), *(acts if is_opb else [only]), kind="warn")
+    return card(heading(ASKED[request.act]), _exact(request), *(acts if is_opb else [only]), kind="warn")
 
 
 def _exact(request: Request) -> Html:
@@ -115,7 +111,7 @@ def approve_page(site: Site, visitor: Visitor, persons: Persons, token: str) -> 
     keys = persons.keys_of(Person.OPB)
     approve = _proofs("/acts/approve", hidden, "Confirm", site, keys, challenge(request), typed, kind="")
     return plain_page(
-        TITLES[request.act],
+        ASKED[request.act],
         Html(
             card(_exact(request))
             + card(say("Your token", "small"), Html(f'<p class="token">{escape(token)}</p>'), approve)

@@ -200,6 +200,15 @@ def test_halt_names_its_report_or_says_when_it_comes(report: str | None, words: 
     assert words in said(Kind.HALT, seen(halt(), report=report))
 
 
+def test_report_that_is_late_names_the_command_that_makes_it() -> None:
+    later = sample("88000", "88000")
+    for minutes, words in ((14, "five minutes"), (16, "`qgtm incident` makes it")):
+        struck = halt(at=MORNING + timedelta(minutes=5))
+        chronicle = told(live(), struck)
+        chronicle.take(later, struck.at + timedelta(minutes=minutes))
+        assert words in said(Kind.HALT, summary(chronicle, outside(), LIMITS))
+
+
 def counted(hours: float) -> list[Event]:
     """Three clocks that all count `hours` since the halt."""
     begun, after = MORNING, MORNING + timedelta(hours=hours)

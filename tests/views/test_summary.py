@@ -239,6 +239,16 @@ def test_fall_between_three_quarters_of_the_cap_and_the_cap_is_yellow() -> None:
         (KillSwitch(), "all clear"),
         (KillSwitch(mode=Mode.REDUCING), "past the soft cap: half size, nothing new"),
         (KillSwitch(ramp_step=1), "coming back at 60% of full size"),
+        (KillSwitch(override_floor_frac=D("0.096")), "the soft cap is overridden"),
+        (KillSwitch(override_floor_frac=D(0)), "all clear"),
+        (
+            KillSwitch(mode=Mode.HALTED_HARD, cause=Trigger.OPERATOR),
+            "halted by hand: everything must go",
+        ),
+        (
+            KillSwitch(mode=Mode.HALTED_HARD, cause=Trigger.HARD_CAP),
+            "halted at the hard cap: everything must go",
+        ),
         (
             KillSwitch(latches=(Latch.BREAK,), ramp_step=1),
             "no new orders: the books differ; coming back at 60% of full size",

@@ -92,6 +92,15 @@ def test_status_box_shows_every_line_with_a_source(repo: Path, fund: Path) -> No
     assert "ORANGE" in done.stdout
 
 
+def test_box_says_how_the_watchdog_is_and_what_stands_beside_the_dot(repo: Path, tmp_path: Path) -> None:
+    state = made_up_state(tmp_path / "var", "request", sessions=4).root
+    said = " ".join(qgtm(repo, state, "status", "--summary").stdout.split())
+    assert "║ Watchdog watching" in said
+    assert "║ Waits OpA asks to trade again." in said
+    assert "║ Halted Stopped at the hard cap." in said
+    assert list(answer(repo, state, "status")) == STATUS
+
+
 def test_rows_of_the_box_all_name_where_they_were_read() -> None:
     found = rows(summary(told(live()), outside(), LIMITS))
     assert [source for _, _, source in found if not source] == []
