@@ -548,6 +548,11 @@ class Checker:
         if lately and max(lately) > highest:
             self.broken("V26", f"{trigger} acts, and the fund stood at {lately} of {self.peak_unit:.4f}")
 
+    def _rejected_row(self, row: Row, body: Mapping[str, Any]) -> None:
+        intent = self.known.intents.get(body["client_order_id"])
+        if intent is not None:
+            self.known.refused.add(intent.symbol)
+
     def _lost_row(self, row: Row, body: Mapping[str, Any]) -> None:
         if self.known.lost_seq is None:
             self.known.lost_seq = row.seq
@@ -602,6 +607,7 @@ _ROWS: Final[dict[str, Callable[[Checker, Row, Mapping[str, Any]], None]]] = {
     "BreakFound": Checker._break_row,
     "BreakAccepted": Checker._break_accepted_row,
     "ModeChanged": Checker._mode_row,
+    "OrderRejected": Checker._rejected_row,
     "BrokerLost": Checker._lost_row,
     "Latched": Checker._latched_row,
     "Unlatched": Checker._unlatched_row,

@@ -95,6 +95,7 @@ class Known:
     ramp_step: int = len(RAMP) - 1
     latches: dict[str, int] = field(default_factory=dict)
     lost_seq: int | None = None
+    refused: set[str] = field(default_factory=set)  # symbols whose last order the broker refused
     breaks: dict[str, int] = field(default_factory=dict)
     bars_session: str = ""
     quotes: Mapping[str, Any] = field(default_factory=dict)

@@ -118,13 +118,19 @@ def _closing(checker: "Checker", act: str, reason: str) -> Iterator[Promise]:
 
 def _reducing(checker: "Checker", before: str) -> Iterator[Promise]:
     seq = checker.known.halted_seq
-    half = {symbol: abs(lot.qty) * HALF + 1 for symbol, lot in checker.exchange.desk.ledger.lots.items()}
+    marks = {symbol: checker.exchange.desk.mark(symbol) for symbol in checker.exchange.desk.ledger.lots}
+    held = {symbol: abs(lot.qty) for symbol, lot in checker.exchange.desk.ledger.lots.items()}
+    most = HALF * sum((held[s] * marks[s] for s in held), Decimal(0)) + sum(marks.values(), Decimal(0))
 
     def above(now: "Checker") -> list[str]:
+        """Return what is held of too much at the prices of the trigger; halted symbols are no fault."""
         desk = now.exchange.desk
-        lots = {symbol: abs(lot.qty) for symbol, lot in desk.ledger.lots.items()}
-        over = [symbol for symbol, most in half.items() if lots.get(symbol, 0) > most]
-        return [symbol for symbol in over if desk.halt_at(symbol, desk.now) is None]
+        left = {s: abs(desk.ledger.lots[s].qty) for s in marks if s in desk.ledger.lots}
+        # a refused order is not tried again until the targets change: known, and not mended yet
+        excused = now.known.refused
+        open_ = [s for s in left if desk.halt_at(s, desk.now) is None and s not in excused]
+        is_over = sum((left[s] * marks[s] for s in open_), Decimal(0)) > most
+        return sorted(s for s in open_ if left[s] > held[s] * HALF + 1) if is_over else []
 
     yield Promise(
         "V6",
