@@ -323,7 +323,7 @@ def circumstances(
         orders_today=len(state.sent_at) + planned,
         same_last_minute=recent.count(what),
         turnover_today_usd=state.turnover_usd,
-        day_loss_frac=_loss(state.last_equity_usd, state.equity_usd),
+        day_loss_frac=_loss(state.last_equity_usd, state.equity_usd, state.flows_day_usd),
         week_loss_frac=_loss(state.week_start_usd, state.equity_usd),
         value_at_risk_after_frac=_value_at_risk(order, held, tape),
         factor_shares=_factor_shares(order, held, tape, limits),
@@ -347,10 +347,11 @@ def _factor_shares(order: Order, held: Book, tape: Tape, limits: Limits) -> Mapp
     return factor_shares(weights, tape.returns, tape.factors, float(limits.volatility_target_frac))
 
 
-def _loss(before: Decimal | None, now: Decimal | None) -> Decimal | None:
-    if before is None or now is None or before <= 0:
+def _loss(before: Decimal | None, now: Decimal | None, flows_usd: Decimal = NO_MONEY) -> Decimal | None:
+    # The owners' own money is neither a loss nor does it hide one.
+    if before is None or now is None or before + flows_usd <= 0:
         return None
-    return max(1 - now / before, NO_MONEY)
+    return max(1 - now / (before + flows_usd), NO_MONEY)
 
 
 __all__ = [

@@ -165,7 +165,8 @@ class State:
     flow_ids: tuple[str, ...] = ()  # of the cash flows booked last, so that none is booked twice
     equity_usd: Decimal | None = None
     last_equity_usd: Decimal | None = None
-    week_start_usd: Decimal | None = None
+    week_start_usd: Decimal | None = None  # at the week's first open, and the owners' money since
+    flows_day_usd: Decimal = NO_MONEY  # the owners' money in (+) and out (-) since the last close
     sampled_at_s: float | None = None
     is_blocked: bool = False
     ceilings: Mapping[str, Decimal] = field(default_factory=dict)  # signed shares that a soft cap left
@@ -416,8 +417,12 @@ def _believed(state: State, event: AccountSampled) -> State:
 def _cash_moved(state: State, event: CashMoved) -> State:
     """Book money that no trade explains; only the owners' own changes the count of units."""
     is_owners = is_flow(event.kind) and state.drawdown is not None
+    flow_usd = event.amount_usd if is_owners else NO_MONEY
+    start_usd = state.week_start_usd
     return renewed(
         state,
+        flows_day_usd=state.flows_day_usd + flow_usd,
+        week_start_usd=None if start_usd is None else start_usd + flow_usd,
         cash_usd=state.cash_usd + event.amount_usd,
         flow_ids=(*state.flow_ids, event.activity_id)[-FLOWS_KEPT:],
         drawdown=flowed(state.drawdown, event.amount_usd) if is_owners and state.drawdown else state.drawdown,
@@ -525,7 +530,9 @@ CHANGES: Final[dict[type[Event], Change]] = {
     WentLive: lambda s, e: renewed(s, is_live=True),
     Stopped: lambda s, e: renewed(s, is_live=False),
     SessionOpened: _session_opened,
-    SessionClosed: lambda s, e: renewed(s, session=e.session, is_open=False, switch=override_ended(s.switch)),
+    SessionClosed: lambda s, e: renewed(
+        s, session=e.session, is_open=False, switch=override_ended(s.switch), flows_day_usd=NO_MONEY
+    ),
     BarsClosed: lambda s, e: renewed(
         s, bars_session=e.session, marks={**s.marks, **{k: Decimal(repr(b[3])) for k, b in e.bars.items()}}
     ),

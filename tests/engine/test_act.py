@@ -17,11 +17,13 @@ from qgtm.core.events import (
     AlertRaised,
     AttemptRefused,
     BreakFound,
+    CashMoved,
     Event,
     FlatConfirmed,
     IntentFormed,
     Latched,
     ModeChanged,
+    OrderDenied,
     OverrideRevoked,
     QuotesSeen,
     Reconciled,
@@ -297,3 +299,24 @@ def test_trial_order_goes_through_the_gate_and_is_told_when_it_is_refused() -> N
     assert [e.is_ok for e in refused.events if isinstance(e, TrialOrderFinished)] == [False]
     assert not refused.state.is_trial_asked
     assert not refused.state.denied
+
+
+@pytest.mark.fault("C11")
+@pytest.mark.parametrize(
+    ("flow", "equity", "is_lost"),
+    [
+        (-200_000, 800_000, False),  # what was taken out is no loss
+        (0, 960_000, True),
+        (200_000, 1_160_000, True),  # what was put in hides none: four per cent of a million are gone
+        (200_000, 1_170_000, False),
+    ],
+)
+def test_owners_money_is_no_loss_of_the_day_and_hides_none(flow: int, equity: int, is_lost: bool) -> None:
+    moved = CashMoved(activity_id="f", kind="CSD" if flow > 0 else "CSW", amount_usd=dec(flow))
+    state = begun(moved, sampled(equity), targets(GLD=0.05))
+    state = renewed(state, cash_usd=dec(equity), equity_usd=dec(equity))
+    denied = [e.check for e in taken(state, quotes(GLD=100)).events if isinstance(e, OrderDenied)]
+    assert denied == ["day_loss"] * is_lost
+    closed = after(state, [SessionClosed(session=SESSION)])
+    assert closed.flows_day_usd == 0
+    assert closed.week_start_usd == 1_000_000 + flow
