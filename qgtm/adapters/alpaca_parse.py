@@ -26,6 +26,10 @@ STATES: Final = {
     "expired": OrderState.EXPIRED,
     "rejected": OrderState.REJECTED,
 }
+WORKING: Final = frozenset(
+    "accepted accepted_for_bidding calculated done_for_day held new partially_filled pending_cancel "
+    "pending_new pending_replace pending_review stopped suspended".split()
+)
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)", re.IGNORECASE)
 
 

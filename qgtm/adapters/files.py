@@ -86,6 +86,11 @@ class StateDir:
         return self.root / "watchdog.json"
 
     @property
+    def crash_mark(self) -> Path:
+        """Return the name of the strategy that is at work; it lies there after a crash in it."""
+        return self.root / "at_work"
+
+    @property
     def exchange(self) -> Path:
         """Return the folder of the embedded exchange."""
         return self.root / "exchange"

@@ -25,6 +25,7 @@ from qgtm.core.universe import SYMBOLS
 from qgtm.live.dead_man import dead_mans_word
 from qgtm.live.groundwork import configuration, strategies
 from qgtm.live.perform import account_sample, closed, market_hours
+from qgtm.live.rebase import said, shifts
 from qgtm.live.reconciliation import FLOWS_BACK, adopted, differences, late_news, read_books
 from qgtm.live.rig import Rig
 
@@ -183,10 +184,13 @@ def _fill_store(rig: Rig, last: date) -> int:
     if known is not None and known >= last:
         return 0
     span = timedelta(days=int(rig.config.feeds.ohlcv.history_sessions * 1.5) + 10)
-    start = last - span if known is None else known + timedelta(days=1)
-    fetched: Sequence[BarSet] = rig.feed.daily(SYMBOLS, start, last)
+    # our last session is asked for again: the vendor's word on it must still be ours
+    fetched: Sequence[BarSet] = rig.feed.daily(SYMBOLS, last - span if known is None else known, last)
+    if known is not None and (shifted := shifts(rig.store.load()[-1], fetched)):
+        fetched = rig.feed.daily(SYMBOLS, last - span, last)
+        rig.kernel.take_all(said(shifted, rig.kernel.desk.strategies), rig.clock.now())
     rig.store.append(*fetched)
-    return len(fetched)
+    return sum(1 for bars in fetched if known is None or bars.session > known)
 
 
 def _take_history(rig: Rig, sets: Sequence[BarSet]) -> None:

@@ -1,5 +1,6 @@
 """The live loop: hear, decide, write down, act; and prove by its heartbeat that it does."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -27,6 +28,7 @@ from qgtm.live.hands import Answer
 from qgtm.live.perform import OHLCV
 from qgtm.live.reconciliation import Books, ReadBooks, adopted, differences, late_news
 from qgtm.live.rig import Rig
+from qgtm.live.trouble import Troubles
 from qgtm.live.wish import facts_of
 
 TICK_S: Final = 0.2
@@ -55,6 +57,7 @@ class Loop:
     _compared_at: datetime | None = None
     _suspected: Suspicion = field(default_factory=frozenset)
     _is_fenced: bool = False
+    _troubles: Troubles = field(default_factory=Troubles)
 
     def run(self) -> None:
         """Turn until `rig.stop` is set, then wind down. Raises JournalError when nothing can be written."""
@@ -76,6 +79,7 @@ class Loop:
         self._watch_broker(now_s)
         self._compare_when_due(now_s)
         self._let_time_pass(now_s)
+        self._tell_troubles(now_s)
         self._keep(now_s)
         self.counter += 1
 
@@ -92,8 +96,10 @@ class Loop:
             if isinstance(answer.books, Books):
                 self._compare(answer.books, now_s)
             for event in answer.events:
-                if not (self.rig.stop.is_set() and isinstance(event, LEADS_TO_ORDERS)):
+                is_late = self.rig.stop.is_set() and isinstance(event, LEADS_TO_ORDERS)
+                if self._troubles.is_news(event) and not is_late:
                     self._take(event)
+            self._tell_blindness(answer.events)
 
     def _take_problem(self, answer: Answer, now_s: float) -> None:
         if is_held_back(answer.problem):
@@ -190,6 +196,21 @@ class Loop:
     def _is_ready(self) -> bool:
         rig = self.rig
         return rig.stream.is_listening and not rig.is_resync_due and not rig.stop.is_set()
+
+    def _tell_blindness(self, events: Sequence[Event]) -> None:
+        state, now = self.rig.kernel.state, self.rig.clock.now()
+        session = state.session if state.is_open else None
+        for alert in self._troubles.blindness(events, now, session):
+            self._take(alert)
+
+    def _tell_troubles(self, began_s: float) -> None:
+        """Say what the loop notices of itself, and that the broker has blocked the account."""
+        now_s, said = self.rig.clock.monotonic(), self._troubles
+        for alert in (
+            *said.lag(now_s - began_s, now_s),
+            *said.blocked(self.rig.kernel.state.is_blocked),
+        ):
+            self._take(alert)
 
     # -- what is kept --------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from qgtm.engine.limit_change import limits_at_boot
 from qgtm.engine.state import State, folded
 from qgtm.features.history import History
 from qgtm.keys import load_keys, venue
+from qgtm.live import crash_mark
 from qgtm.live.kernel import Kernel
 from qgtm.live.rig import PACKAGE, Rig
 from qgtm.live.wish import deployment, facts_of
@@ -46,6 +47,7 @@ def strategies(rig: Rig) -> str:
     passed_over = rig.inbox.go_on_after(state.command_id)
     rig.kernel.take_all([_passed_over(wish) for wish in passed_over], rig.clock.now())
     _deployment(rig)
+    rig.kernel.take_all(crash_mark.found(rig.state_dir.crash_mark), rig.clock.now())
     names = rig.config.strategies.enabled
     return f"{len(names)}/{len(BY_NAME)} loaded, {len(rig.manifest.prints)} prints as deployed"
 
@@ -76,7 +78,10 @@ def _restored(rig: Rig) -> State:
     rig.history = History(SYMBOLS)
     desk = Desk(
         limits=rig.config.limits,
-        strategies=tuple(BY_NAME[name] for name in rig.config.strategies.enabled),
+        strategies=tuple(
+            crash_mark.Marked(BY_NAME[name], rig.state_dir.crash_mark)
+            for name in rig.config.strategies.enabled
+        ),
         history=rig.history,
         tape_share_frac=float(rig.config.feeds.ohlcv.tape_share_frac),
     )

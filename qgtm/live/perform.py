@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from qgtm.adapters.alpaca_parse import STATES, WORKING
 from qgtm.core.bar import BarSet, refuse_future
 from qgtm.core.effects import (
     AskOrder,
@@ -27,6 +28,7 @@ from qgtm.core.effects import (
 from qgtm.core.errors import FeedError
 from qgtm.core.events import (
     AccountSampled,
+    AlertRaised,
     BarsClosed,
     CancelRequested,
     CloseAllAsked,
@@ -157,12 +159,27 @@ def _count_cool_off(effect: CountCoolOff, world: World) -> Sequence[Event]:
 
 def _ask(effect: AskOrder, world: World) -> Sequence[Event]:
     found = world.broker.order(effect.client_order_id)
-    return [OrderNotFound(client_order_id=effect.client_order_id) if found is None else update_of(found)]
+    if found is None:
+        return [OrderNotFound(client_order_id=effect.client_order_id)]
+    return [update_of(found), *strange_words([found])]
 
 
 def _poll(effect: PollOrders, world: World) -> Sequence[Event]:
     # Two days reach back over any session, whatever the zone; one page holds 500 orders, a day 300.
-    return [update_of(order) for order in world.broker.orders(after=world.clock.now() - timedelta(days=2))]
+    orders = world.broker.orders(after=world.clock.now() - timedelta(days=2))
+    return [*map(update_of, orders), *strange_words(orders)]
+
+
+def strange_words(orders: Sequence[BrokerOrder]) -> list[AlertRaised]:
+    """Return an alert for each status that is new to us; such an order counts as working."""
+    text = "The broker calls order {} {!r:.40}, which we do not know: it counts as working. Look at it there."
+    return [
+        AlertRaised(
+            level="yellow", cause="order status", text=text.format(order.client_order_id, order.status)
+        )
+        for order in orders
+        if order.status not in STATES and order.status not in WORKING
+    ]
 
 
 def update_of(order: BrokerOrder) -> OrderUpdated:

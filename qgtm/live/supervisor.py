@@ -1,6 +1,7 @@
 """Start processes, watch them, start again what fell, and stop them in good order."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -151,16 +152,27 @@ class Supervisor:
         for service in self.services:
             if service.is_given_up or service.process is None:
                 continue
+            self._bound(service)
             if not service.is_running:
                 self._pick_up(service, service.process.returncode)
             elif service.is_starting and self._is_up(service):
                 self.say(f"the {service.name} is back")
+
+    def _bound(self, service: Service) -> None:
+        """Put aside a log that has grown too long, and empty it: the process appends, and begins it anew."""
+        path = self.logs / f"{service.name}.log"
+        with suppress(OSError):
+            if path.stat().st_size > LOG_BYTES:
+                shutil.copyfile(path, path.with_suffix(".log.old"))
+                os.truncate(path, 0)
+                service.log_from = 0
 
     def _pick_up(self, service: Service, code: int) -> None:
         now_s = self.clock.monotonic()
         service.falls_s.append(now_s)
         if len(service.falls_s) == MOST_FALLS and now_s - service.falls_s[0] < FALLS_WITHIN_S:
             service.is_given_up = True
+            let_go(service)
             self.say(
                 f"the {service.name} fell {MOST_FALLS} times in ten minutes ({ended(code)}) and stays down. "
                 f"Its last words:\n{self.tail(service)}\n"

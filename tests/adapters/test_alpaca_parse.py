@@ -60,6 +60,7 @@ def test_every_status_that_the_client_library_knows_is_mapped() -> None:
     for status in OrderStatus:
         found = parse.order(an_order(status=status.value))
         assert found.state is ENDED.get(status.value, OrderState.WORKING)
+    assert {status.value for status in OrderStatus} == {*parse.STATES, *parse.WORKING}
 
 
 @pytest.mark.fault("A13")

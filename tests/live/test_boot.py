@@ -4,12 +4,14 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import apsw
+import numpy as np
 import pytest
 
 from qgtm.adapters.clock import SystemClock
@@ -17,6 +19,7 @@ from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.journal import JournalReader
 from qgtm.adapters.manifest import load_manifest, manifest_sha
 from qgtm.config import load_config
+from qgtm.core.bar import BarSet
 from qgtm.core.commands import Deploy, Flatten, Halt
 from qgtm.core.errors import BootRefused, ConfigError, FeedError, JournalError, JournalLocked
 from qgtm.core.events import (
@@ -29,6 +32,7 @@ from qgtm.core.events import (
     Deployed,
     Latched,
     Reconciled,
+    StrategyDisabled,
     TargetsSet,
     WentLive,
 )
@@ -422,6 +426,91 @@ def test_feed_without_a_bar_is_said(stage: Stage, rig: StagedRig) -> None:
     stage.state.bars.unlink()
     rig.prepare = lambda each: setattr(each.feed, "daily", lambda *asked: ())
     assert "no daily bars came" in refused(stage, rig, 5)
+
+
+def halved(bars: BarSet, *symbols: str) -> BarSet:
+    """Return a session's bars as the vendor tells them after a split of two for one."""
+    split = {
+        name: replace(bar, open=bar.open / 2, high=bar.high / 2, low=bar.low / 2, close=bar.close / 2)
+        for name, bar in bars.bars.items()
+        if name in symbols
+    }
+    return replace(bars, bars={**bars.bars, **split})
+
+
+@pytest.mark.fault("C10", "E5")
+def test_history_that_the_vendor_has_adjusted_is_fetched_anew_and_what_was_learned_of_it_is_put_aside(
+    stage: Stage,
+) -> None:
+    booted_once(stage)
+    stage.set_time(datetime(2023, 2, 3, 14, tzinfo=UTC))
+
+    def prepare(each: StagedRig) -> None:
+        plain = each.feed.daily
+        each.feed.daily = lambda *asked: tuple(halved(bars, "GLD", "SLV") for bars in plain(*asked))
+
+    rig = stage.rig()
+    rig.prepare = prepare
+    assert stage.boot(rig)
+    (told,) = [alert for alert in rig.facts(AlertRaised) if alert.cause == "adjusted history"]
+    assert (told.level, "GLD by 0.5000, SLV by 0.5000" in told.text) == ("orange", True)
+    disabled = {each.strategy for each in rig.facts(StrategyDisabled)}
+    assert disabled == {"donchian_breakout", "gold_silver_ratio", "miners_vs_metal"}  # tsmom carries nothing
+    closes = rig.history.closes(("GLD", "GDX"), 60)
+    steps = np.abs(np.log(closes[1:] / closes[:-1]))
+    assert steps.max() < 0.2  # on one scale: nowhere does a price halve from one session to the next
+    assert "2 fetched anew" in stage.said[4].detail
+    rig.close()
+
+
+@pytest.mark.fault("E5")
+@pytest.mark.parametrize("factor", [1.0, 0.9995])
+def test_history_that_the_vendor_tells_as_before_is_only_added_to(stage: Stage, factor: float) -> None:
+    booted_once(stage)
+    stage.set_time(datetime(2023, 2, 3, 14, tzinfo=UTC))
+    spans: list[Any] = []
+
+    def prepare(each: StagedRig) -> None:
+        plain = each.feed.daily
+
+        def daily(symbols: Any, start: Any, end: Any) -> Any:
+            spans.append((start, end))
+            return tuple(rounded(bars, factor) for bars in plain(symbols, start, end))
+
+        each.feed.daily = daily
+
+    rig = stage.rig()
+    rig.prepare = prepare
+    assert stage.boot(rig)
+    assert [(str(start), str(end)) for start, end in spans] == [("2023-01-31", "2023-02-02")]
+    assert not [alert for alert in rig.facts(AlertRaised) if alert.cause == "adjusted history"]
+    rig.close()
+
+
+def rounded(bars: BarSet, factor: float) -> BarSet:
+    """Return a session's bars with closes that differ by less than counts."""
+    changed = {
+        name: replace(bar, low=bar.low * 0.99, close=bar.close * factor) for name, bar in bars.bars.items()
+    }
+    return replace(bars, bars=changed)
+
+
+@pytest.mark.fault("G8", "I5")
+def test_strategy_at_work_when_the_last_process_ended_is_disabled_and_the_others_go_on(stage: Stage) -> None:
+    booted_once(stage)
+    stage.state.crash_mark.write_text("tsmom")
+    rig = stage.rig()
+    assert stage.boot(rig)
+    (disabled,) = rig.facts(StrategyDisabled)
+    assert disabled.strategy == "tsmom"
+    (alert,) = [each for each in rig.facts(AlertRaised) if each.cause == "strategy tsmom"]
+    assert alert.level == "orange"
+    rig.close()
+    again = stage.rig()
+    assert stage.boot(again)
+    assert len(again.facts(StrategyDisabled)) == 1  # and not again for a mark that is gone
+    assert list(again.kernel.state.disabled) == ["tsmom"]
+    again.close()
 
 
 @pytest.mark.fault("E1")

@@ -23,6 +23,7 @@ from qgtm.core.commands import AcceptBreak, Acknowledge, Halt
 from qgtm.core.effects import AskOrder, Cancel, FetchBars, FetchQuotes, PollOrders, SampleAccount, Submit
 from qgtm.core.errors import BarError, BrokerError, JournalError
 from qgtm.core.events import (
+    AlertRaised,
     BreakAccepted,
     BreakFound,
     BrokerFound,
@@ -32,6 +33,7 @@ from qgtm.core.events import (
     IntentFormed,
     Latched,
     OrderAccepted,
+    OrderRejected,
     OrderUnknown,
     PositionsSeen,
     Reconciled,
@@ -59,6 +61,7 @@ from tests.engine.making import (
     formed,
     order,
     quotes,
+    sampled,
     targets,
     updated,
 )
@@ -219,6 +222,55 @@ def test_only_the_brokers_own_word_proves_that_it_is_there(answer: Answer, is_wo
     assert is_brokers_word(answer) is is_word
 
 
+@pytest.mark.fault("A10")
+def test_keys_that_are_revoked_stop_trading_in_red_and_leave_what_is_held(loop: Loop) -> None:
+    loop.rig.kernel.state = begun(*bought(100, "SLV"), targets(GLD=0.05), formed(WHAT))
+    held = loop.rig.kernel.state.positions
+    why = "request is not authorized"
+    refused = OrderRejected(client_order_id=WHAT.client_order_id, code=40110000, reason=why)
+    turn(loop, Answer(Submit(WHAT), [refused]))
+    for _ in range(4):
+        turn(
+            loop, Answer(SampleAccount(), problem=BrokerError(f"the account was refused: {why}")), after_s=20
+        )
+    assert loop.rig.kernel.state.switch.latches == (Latch.DISCONNECTED,)
+    assert [(each.level, each.cause) for each in facts(loop, AlertRaised)] == [
+        ("yellow", "order rejected"),
+        ("red", "broker"),
+    ]
+    turn(loop, Answer(FetchQuotes(("GLD",)), [quotes(GLD=100)]), after_s=20)
+    assert not wanted(loop, Submit)
+    assert loop.rig.kernel.state.positions == held
+    assert loop.counter == 6
+
+
+@pytest.mark.fault("A11")
+def test_half_an_hour_of_failures_is_told_once_and_the_loop_goes_on(loop: Loop, tmp_path: Path) -> None:
+    for number in range(60):
+        turn(loop, failed(), after_s=30)
+        assert number < 2 or not wanted(loop, FetchQuotes)  # no quotes, no orders
+    assert len(facts(loop, BrokerLost)) == 1
+    assert [each.cause for each in facts(loop, AlertRaised)] == ["broker"]
+    beat = load_heartbeat(tmp_path / "heartbeat.json")
+    assert beat is not None
+    assert beat.counter == 59  # the loop is alive, so that no dead man closes what is held
+    assert loop.rig.last_broker_at is None
+
+
+@pytest.mark.fault("B1")
+def test_stream_that_is_back_at_once_is_compared_before_the_next_order_and_alarms_nobody(loop: Loop) -> None:
+    loop.rig.stream.is_listening = False
+    turn(loop)
+    assert not loop.may_start(Submit(WHAT))
+    loop.rig.stream.is_listening, loop.rig.is_resync_due = True, True
+    turn(loop, after_s=2)
+    assert wanted(loop, ReadBooks)
+    assert not loop.may_start(Submit(WHAT))
+    turn(loop, books())
+    assert loop.may_start(Submit(WHAT))
+    assert facts(loop, AlertRaised, BrokerLost, Latched) == []
+
+
 @pytest.mark.fault("B2")
 @pytest.mark.invariant("V14")
 def test_lost_stream_cancels_what_rests_once_it_is_told(loop: Loop) -> None:
@@ -305,6 +357,46 @@ def test_fill_that_was_missed_is_a_fact_and_no_break(loop: Loop) -> None:
     turn(loop, books(CASH - 10_100, position("GLD", 100), orders=(theirs,)))
     assert facts(loop, BreakFound) == []
     assert loop.rig.kernel.state.quantity("GLD") == 100
+
+
+def theirs(filled: int, state: OrderState = OrderState.FILLED) -> BrokerOrder:
+    """Return the broker's word on the order for a hundred shares."""
+    return BrokerOrder(
+        broker_order_id="b-GLD",
+        client_order_id=WHAT.client_order_id,
+        symbol="GLD",
+        quantity=dec(100),
+        status=state.value,
+        state=state,
+        filled_quantity=dec(filled),
+        filled_price=dec(100),
+        updated_at=NOON,
+    )
+
+
+@pytest.mark.fault("C8")
+def test_trade_that_is_taken_back_is_a_break_and_changes_nothing_of_ours(loop: Loop) -> None:
+    loop.rig.kernel.state = begun(formed(WHAT), updated(WHAT, 100, 100, OrderState.FILLED))
+    for _ in range(2):
+        turn(loop, books(CASH - 6_000, position("GLD", 60), orders=(theirs(60),)))
+    found = {each.subject: (each.ours, each.brokers) for each in facts(loop, BreakFound)}
+    assert found == {"GLD": (100, 60), "cash": (CASH - 10_000, CASH - 6_000)}
+    assert loop.rig.kernel.state.quantity("GLD") == 100
+    assert loop.rig.kernel.state.switch.latches == (Latch.BREAK,)
+
+
+@pytest.mark.fault("C10")
+def test_split_over_the_weekend_is_a_break_until_a_person_has_looked(loop: Loop) -> None:
+    loop.rig.kernel.state = begun(*bought(100), targets(GLD=0.05))
+    for _ in range(2):
+        turn(loop, books(CASH - 10_000, position("GLD", 200)))
+    (found,) = facts(loop, BreakFound)
+    assert (found.subject, found.ours, found.brokers) == ("GLD", 100, 200)
+    turn(loop, Answer(FetchQuotes(("GLD",)), [quotes(GLD=50)]))
+    assert not wanted(loop, Submit)
+    loop.rig.inbox.put(AcceptBreak(subject="GLD", reason="two for one", by="OpA"), "OpA", NOON)
+    turn(loop, after_s=1)
+    assert loop.rig.kernel.state.quantity("GLD") == 200
 
 
 @pytest.mark.fault("A14")
@@ -396,6 +488,58 @@ def test_journal_that_refuses_ends_the_loop_and_nothing_is_sent(loop: Loop) -> N
     with pytest.raises(JournalError):
         turn(loop, Answer(FetchQuotes(("GLD",)), [quotes(GLD=100)]))
     assert not wanted(loop, Submit)
+
+
+@pytest.mark.fault("G5")
+@pytest.mark.parametrize("problem", [MemoryError(), RuntimeError("can't start new thread")])
+def test_process_that_is_out_of_means_ends_and_does_not_limp(
+    loop: Loop, problem: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_means(*_: Any) -> Any:
+        raise problem
+
+    monkeypatch.setattr(loop.rig.hands, "answers", out_of_means)
+    loop.rig.wake = SimpleNamespace(wait=loop.rig.clock.wait, clear=lambda: None, set=lambda: None)
+    with pytest.raises(type(problem)):
+        loop.run()
+    assert facts(loop, Stopped) == []  # so that whoever looks knows that it fell
+
+
+@pytest.mark.fault("A13")
+def test_alert_that_the_hands_bring_again_and_again_is_written_down_once(loop: Loop) -> None:
+    alert = AlertRaised(level="yellow", cause="order status", text="The broker calls order x 'novel'.")
+    for _ in range(3):
+        turn(loop, Answer(PollOrders(), [alert]), after_s=2)
+    assert facts(loop, AlertRaised) == [alert]
+
+
+@pytest.mark.fault("A16")
+def test_account_that_is_blocked_in_the_middle_of_the_day_is_told_in_red(loop: Loop) -> None:
+    turn(loop, Answer(SampleAccount(), [replace(sampled(), is_blocked=True)]))
+    turn(loop, after_s=60)
+    assert [(each.level, each.cause) for each in facts(loop, AlertRaised)] == [("red", "account blocked")]
+    assert not wanted(loop, FetchQuotes)
+
+
+@pytest.mark.fault("E8")
+def test_feed_that_fails_for_four_hours_of_the_session_is_told(loop: Loop) -> None:
+    loop.rig.clock.set_now(NOON - timedelta(hours=2))
+    fails = FeedFailed(feed="quotes", reason="no answer")
+    for minutes in (0, 120, 239, 240, 241):
+        loop.rig.clock.set_now(NOON + timedelta(minutes=minutes - 120))
+        turn(loop, Answer(FetchQuotes(("GLD",)), [fails]))
+    (told,) = facts(loop, AlertRaised)
+    assert told.cause == "feed quotes"
+    assert loop.rig.kernel.state.feeds_failed == {"quotes": "no answer"}
+    assert not wanted(loop, Submit)
+
+
+@pytest.mark.fault("G8")
+def test_turn_that_computes_for_long_is_told(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop.rig.inbox, "wishes", lambda _: loop.rig.clock.wait(60) or ())
+    turn(loop, after_s=1)
+    (told,) = facts(loop, AlertRaised)
+    assert (told.level, told.cause) == ("yellow", "loop lag")
 
 
 # --- the end ------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What each effect does at the broker and the feed, and the facts that come of it."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from qgtm.core.effects import AskOrder, Cancel, FetchBars, FetchQuotes, PollOrde
 from qgtm.core.errors import BarError, FeedError
 from qgtm.core.events import (
     AccountSampled,
+    AlertRaised,
     BarsClosed,
     CancelRequested,
     FeedFailed,
@@ -21,11 +23,13 @@ from qgtm.core.events import (
     OrderNotFound,
     OrderRejected,
     OrderUnknown,
+    OrderUpdated,
     QuotesSeen,
 )
+from qgtm.core.order import OrderState
 from qgtm.core.outcome import Accepted, Rejected, Unknown
 from qgtm.live.perform import World, key_of, perform
-from qgtm.ports import Account, MarketClock
+from qgtm.ports import Account, BrokerOrder, MarketClock
 from tests.engine.making import CLOSES, NOON, SESSION, dec, kinds, order, quote
 
 WHAT = order(100)
@@ -63,8 +67,6 @@ def test_daemon_that_lost_its_lease_sends_nothing() -> None:
 
 @pytest.mark.parametrize(("is_asked", "count"), [(True, 1), (False, 0)])
 def test_cancel_is_written_down_when_the_broker_took_the_wish(is_asked: bool, count: int) -> None:
-    from dataclasses import replace
-
     broker = SimpleNamespace(cancel=lambda broker_id: is_asked)
     facts = perform(Cancel(replace(WHAT, broker_order_id="b"), "late"), world(broker))
     assert kinds(facts) == [CancelRequested.__name__] * count
@@ -81,6 +83,28 @@ def test_poll_reaches_back_two_days() -> None:
     broker = SimpleNamespace(orders=lambda after: asked.append(after) or ())
     assert perform(PollOrders(), world(broker)) == []
     assert asked == [NOON - timedelta(days=2)]
+
+
+@pytest.mark.fault("A13")
+def test_status_that_nobody_knows_counts_as_working_and_is_told() -> None:
+    novel = BrokerOrder(
+        broker_order_id="b",
+        client_order_id="x",
+        symbol="GLD",
+        quantity=dec(5),
+        status="novel",
+        state=OrderState.WORKING,
+        filled_quantity=dec(0),
+        filled_price=dec(0),
+        updated_at=NOON,
+    )
+    known = replace(novel, client_order_id="y", status="partially_filled")
+    broker = SimpleNamespace(orders=lambda after: (novel, known), order=lambda client_id: novel)
+    for effect, count in ((PollOrders(), 2), (AskOrder("x"), 1)):
+        *updates, alert = perform(effect, world(broker))
+        assert [type(each) for each in updates] == [OrderUpdated] * count
+        assert isinstance(alert, AlertRaised)
+        assert (alert.level, "order x 'novel'" in alert.text) == ("yellow", True)
 
 
 def test_sample_holds_the_brokers_clock_and_the_account() -> None:
