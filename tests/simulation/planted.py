@@ -286,14 +286,6 @@ def dead_man_sleeps(patch: MonkeyPatch) -> None:
     patch.setattr(watching, "must_fire", lambda *_: False)
 
 
-def two_daemons_may_live(patch: MonkeyPatch) -> None:
-    def made(self: Any, on: Any, process: object, least: int) -> None:
-        self._disk, self._process = on, process
-        self.epoch = on.take_epoch("daemon", least)
-
-    patch.setattr(disk.MemoryLease, "__init__", made)
-
-
 def tampered_prints_are_let_in(patch: MonkeyPatch) -> None:
     def check(self: Any, package: Any) -> tuple[()]:
         self.manifest = virtual.the_manifest()
@@ -385,7 +377,6 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "calls are not counted": (calls_are_not_counted, "V22"),
     "the dead man is hasty": (dead_man_is_hasty, "V15"),
     "the dead man sleeps": (dead_man_sleeps, "V15"),
-    "two daemons may live": (two_daemons_may_live, "V16"),
     "tampered prints are let in": (tampered_prints_are_let_in, "V18"),
     "quiet days are loud": (quiet_days_are_loud, "V26"),
     "one sample is enough": (one_sample_is_enough, "V26"),
@@ -402,7 +393,6 @@ FOCUS: dict[str, frozenset[str]] = {
     "breaks are not found": frozenset({"manual"}),
     "a break mends itself": frozenset({"manual"}),
     "tampered prints are let in": frozenset({"tampered"}),
-    "two daemons may live": frozenset({"second"}),
     "the snapshot is of another moment": frozenset({"kill", "crash loop", "stop"}),
     "the hard cap is forgotten": frozenset({"hard"}),
     "the flatten forgets a symbol": FALLS,
