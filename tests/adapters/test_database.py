@@ -18,7 +18,7 @@ from qgtm.adapters.store import BarStore
 from qgtm.core.errors import JournalCorrupt, JournalError
 from qgtm.core.events import CashMoved
 from qgtm.exchange.store import Store
-from qgtm.reporting.outbox import Outbox
+from qgtm.reporting.outbox import waiting
 from qgtm.web.visitor import Visitors
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -39,7 +39,7 @@ def test_empty_file_is_told_as_empty_to_who_only_reads(tmp_path: Path) -> None:
         (BarStore, "bars.db", "Move it away and start again: the bars are fetched anew"),
         (Inbox, "inbox.db", "give the commands again that nobody took"),
         (Store, "exchange.db", "begin anew with `qgtm up --fresh`"),
-        (Outbox, "outbox.db", "it is made anew from the journal"),
+        (lambda path: waiting(path, AT), "outbox.db", "it is made anew from the journal"),
         (lambda path: Visitors(path, lambda: AT), "web.db", "everybody signs in anew"),
     ],
 )
