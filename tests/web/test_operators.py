@@ -171,6 +171,22 @@ def test_new_sign_in_ends_the_session_that_was_there(house: House) -> None:
 
 @pytest.mark.fault("J13")
 @pytest.mark.invariant("V27")
+def test_person_sees_and_ends_his_own_sessions_elsewhere_and_nobody_elses(house: House) -> None:
+    here, phone_lost, others = run(house.session(OPB)), run(house.session(OPB)), run(house.session(OPA))
+    listed = [each.session for each in house.office.visitors.sessions(OPB)]
+    assert len(listed) == 2
+    key = run(house.form_key(here))
+    (own,) = [each.session for each in house.office.visitors.sessions(OPA)]
+    mine = house.office.visitors.visitor(here)
+    assert mine is not None
+    (elsewhere,) = set(listed) - {mine.session}
+    for name in (own, elsewhere):
+        reply = run(house.ask("/sign-out", {"form_key": key, "session": name}, here))
+        assert reply.headers["location"] == "/acts"
+    alive = [run(house.ask("/acts", session=each)).status_code for each in (here, phone_lost, others)]
+    assert alive == [200, 303, 200]
+
+
 def test_no_secret_lies_in_the_webs_file(house: House, tmp_path: Path) -> None:
     house.has_codes(OPB)
     session = run(house.session(OPB))
