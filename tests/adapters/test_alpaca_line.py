@@ -28,7 +28,7 @@ def settled(count: int) -> bool:
     return False
 
 
-@pytest.mark.fault("A2")
+@pytest.mark.fault("A2", "G11")
 @pytest.mark.mistake(9)
 @pytest.mark.parametrize("fault", [hang, drip])
 def test_a_call_that_hangs_or_drips_ends_at_its_limit_and_leaves_no_thread(fault: object) -> None:
@@ -71,6 +71,7 @@ def test_a_call_that_was_given_up_before_it_connected_is_never_sent_later(
         assert venue.asked == []
 
 
+@pytest.mark.fault("G11")
 def test_calls_are_refused_while_too_many_given_up_ones_still_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     found, before = threading.Event(), calls()
 

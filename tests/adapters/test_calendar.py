@@ -119,3 +119,19 @@ def test_importing_the_calendar_does_not_import_pandas() -> None:
     code = "import sys, qgtm.adapters.calendar; print('pandas' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.fault("F4")
+@pytest.mark.parametrize(
+    ("day", "before", "after"),
+    [
+        ("2024-02-29", "2024-02-28", "2024-03-01"),  # a leap day, a Thursday
+        ("2024-12-31", "2024-12-30", "2025-01-02"),  # the turn of the year
+        ("2026-12-31", "2026-12-30", "2027-01-04"),  # over a long weekend
+    ],
+)
+def test_leap_day_and_turn_of_the_year_have_their_neighbours(day: str, before: str, after: str) -> None:
+    here = date.fromisoformat(day)
+    assert xnys().session_on(here) is not None
+    assert xnys().previous_session(here).day.isoformat() == before
+    assert xnys().next_session(here).day.isoformat() == after

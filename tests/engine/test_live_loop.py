@@ -296,6 +296,7 @@ def test_unknown_order_that_the_broker_does_not_have_is_sent_again_under_its_own
     assert taken(state, NOT_FOUND, now=NOON + timedelta(seconds=30)).events == ()
 
 
+@pytest.mark.fault("A3")
 def test_unknown_order_expires_once_its_session_is_over() -> None:
     shut = begun(formed(WHAT), UNKNOWN, SessionClosed(session=SESSION))
     next_day = begun(formed(WHAT), UNKNOWN, opened(SESSION + timedelta(days=1)))
@@ -423,7 +424,18 @@ def test_strategy_that_fails_is_disabled_and_the_others_run(what) -> None:
     assert kinds(again.events) == ["SignalsComputed", "TargetsSet"]
 
 
-@pytest.mark.fault("G10")
+@pytest.mark.fault("G10", "I5")
+def test_positions_of_a_strategy_that_is_disabled_are_frozen_and_belong_to_it() -> None:
+    both = desk(always("bad", GLD=0.5), always("good", SLV=0.5))
+    first = taken(begun(), BARS, at=both).state
+    broken = desk(Made("bad", ("GLD",), raising), always("good", SLV=0.25))
+    after = taken(first, replace(BARS, session=SESSION), at=broken).state
+    assert dict(after.disabled).keys() == {"bad"}
+    assert after.signals == {"bad": {"GLD": 0.5}, "good": {"SLV": 0.25}}
+    assert after.by_strategy["bad"]["GLD"] == pytest.approx(first.by_strategy["bad"]["GLD"], rel=0.02)
+    assert after.by_strategy["good"]["SLV"] < first.by_strategy["good"]["SLV"]
+
+
 def test_strategy_that_carries_what_no_journal_can_hold_is_disabled() -> None:
     class Unwritable(Made):
         def encode(self, carried: object) -> object:

@@ -214,4 +214,8 @@ INVARIANTS: Final[Mapping[str, str]] = {
     "V28": "the same seed gives the same trace",
 }
 
-NOT_TESTED: Final[Mapping[str, str]] = {}
+NOT_TESTED: Final[Mapping[str, str]] = {
+    "E9": "the feed of official figures is not there yet.",
+    "M12": "nothing here reads shares outstanding.",
+    "M13": "no strategy has a classifier yet.",
+}

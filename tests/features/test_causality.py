@@ -58,6 +58,7 @@ def test_features_are_found_by_looking() -> None:
     assert {name.id for name in FOLDS} == {"volatility.exponential_volatility", "relative_value.hedge_ratio"}
 
 
+@pytest.mark.mistake(17)
 @pytest.mark.parametrize(("module", "function"), FUNCTIONS)
 def test_feature_when_the_future_is_cut_stays_the_same_to_the_bit(
     module: ModuleType, function: Any, bars: Bars

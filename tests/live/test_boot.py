@@ -214,6 +214,7 @@ def test_print_that_nobody_deployed_is_refused_until_somebody_does(
     rig.close()
 
 
+@pytest.mark.fault("I5")
 def test_strategy_that_is_not_printed_is_named(tmp_path: Path, bars: Path) -> None:
     stage = Stage(tmp_path, bars, (('"tsmom", ', '"momentum", '),))
     rig = stage.rig()

@@ -120,6 +120,28 @@ def test_review_runs_once_on_the_sunday_on_which_the_clock_changes(
     assert bench.late == []
 
 
+@pytest.mark.fault("F4", "F10")
+@pytest.mark.parametrize(
+    ("first", "days", "weeks"),
+    [
+        # 2026 has 53 weeks by ISO 8601, and the last of them ends in January
+        (date(2026, 12, 19), 30, ["2026-W51", "2026-W52", "2026-W53", "2027-W01", "2027-W02"]),
+        (date(2028, 2, 19), 23, ["2028-W07", "2028-W08", "2028-W09", "2028-W10"]),  # over a leap day
+    ],
+    ids=["turn of the year", "leap day"],
+)
+def test_each_week_is_reviewed_once_over_leap_days_and_the_turn_of_the_year(
+    tmp_path: Path, first: date, days: int, weeks: list[str]
+) -> None:
+    bench = Bench(tmp_path, ManualClock(new_york(first, time(12))))
+    scheduler = bench.start()
+    for _ in range(4 * 24 * days):
+        scheduler.look()
+        bench.clock.set_now(bench.clock.now() + timedelta(minutes=15))
+    assert [due.week for due in bench.begun] == weeks
+    assert bench.late == []
+
+
 @pytest.mark.fault("F1", "F10")
 def test_eight_in_the_evening_is_another_hour_of_utc_in_summer() -> None:
     job = Job(name="review", at_et=EIGHT, begin=lambda due: Done())

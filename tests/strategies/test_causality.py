@@ -40,6 +40,7 @@ def test_every_strategy_notebook_is_in_the_list() -> None:
     assert [module.NAME for module in STRATEGIES] == [path.stem for path in NOTEBOOKS]
 
 
+@pytest.mark.mistake(17)
 @pytest.mark.invariant("V17")
 @EVERY
 def test_strategy_when_the_future_is_cut_gives_the_same_targets(strategy: Strategy, bars: Bars) -> None:
