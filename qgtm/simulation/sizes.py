@@ -144,13 +144,13 @@ def report(found: Mapping[str, Tally], commit: str, on: date, config: Config) ->
         "",
         f"Commit {commit[:12]}, configuration {config.sha[:12]}, {on:%Y-%m-%d}.",
         "",
-        "| what ran | seeds | days | lives | crashes | broken | CPU s a day |",
+        "| what ran | seeds | days | lives | crashes | broken | s a day (wall) |",
         "|---|---|---|---|---|---|---|",
     ]
     for kind, tally in found.items():
         pace = tally.took_s / tally.days if tally.days else 0.0
         lines.append(
-            f"| {SAID[kind]} | 0 to {max(tally.seeds - 1, 0)} | {tally.days} | {tally.lives} "
+            f"| {SAID[kind]} | {_span(tally.seeds)} | {tally.days} | {tally.lives} "
             f"| {tally.crashes} | {len(tally.broken)} | {pace:.2f} |"
         )
     both = _added(found.values())
@@ -165,6 +165,10 @@ def report(found: Mapping[str, Tally], commit: str, on: date, config: Config) ->
     lines += _table("Classes of fault", "class", "rows of the catalogue", classes)
     lines += ["## What was broken", "", *(both.broken or ["Nothing."]), ""]
     return "\n".join(lines)
+
+
+def _span(seeds: int) -> str:
+    return f"0 to {seeds - 1}" if seeds else "not run"
 
 
 def _added(tally: Any) -> Tally:
