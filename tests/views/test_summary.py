@@ -17,6 +17,7 @@ from qgtm.core.events import (
     FeedRecovered,
     IntentFormed,
     Latched,
+    LimitsChanged,
     ModeChanged,
     OrderRejected,
     OrderUnknown,
@@ -27,6 +28,7 @@ from qgtm.core.events import (
 from qgtm.core.mode import Dot, Latch, Mode, Trigger
 from qgtm.core.order import OrderState
 from qgtm.risk.kill_switch import KillSwitch
+from qgtm.risk.limits import texts
 from qgtm.views.chronicle import Chronicle
 from qgtm.views.summary import Daemon, Line, Summary, risk_words, status_fields, summary
 from tests.views.told import (
@@ -278,3 +280,9 @@ def test_orders_of_the_session_are_counted_by_their_state() -> None:
 
 def test_boot_that_is_on_its_way_is_called_starting() -> None:
     assert summary(told(boot()), outside(), LIMITS).daemon_note == "it is starting"
+
+
+def test_caps_are_those_in_force_and_not_a_looser_files() -> None:
+    tighter = LimitsChanged(limits={**texts(LIMITS), "soft_cap_frac": "0.05"}, reason="r", by="OpA")
+    found = seen(tighter)
+    assert (found.soft_cap_frac, found.near_frac) == (D("0.05"), D("0.0375"))
