@@ -11,10 +11,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
+import numpy as np
+
 from qgtm.adapters.heartbeat import Heartbeat
 from qgtm.core.bar import BarSet
 from qgtm.core.errors import BootRefused, BrokerError, FeedError, QgtmError
 from qgtm.core.events import (
+    AlertRaised,
     BootStepFinished,
     BreakFound,
     CashMoved,
@@ -28,12 +31,15 @@ from qgtm.live.perform import account_sample, closed, market_hours
 from qgtm.live.rebase import said, shifts
 from qgtm.live.reconciliation import FLOWS_BACK, adopted, differences, late_news, read_books
 from qgtm.live.rig import Rig
+from qgtm.live.scale import refusals
+from qgtm.risk.factors import absent
 
 Say = Callable[[BootStepFinished], None]
 ASK_AGAIN_S: Final = 5.0
 STREAM_S: Final = 10.0
 SETTLED_S: Final = 2.0
 LOOKS: Final = 5
+MOST_REFUSALS: Final = 10  # bars put aside that are told of: a first start reads years of them
 
 
 @dataclass(frozen=True)
@@ -163,12 +169,26 @@ def reconcile(rig: Rig) -> None:
 def _data(rig: Rig) -> str:
     rig.open_bars()
     last = _last_finished(rig)
+    rig.scale.learn(rig.store.load())
     fetched = _fill_store(rig, last)
     known = rig.store.load_arrays(SYMBOLS)
     if not len(known):
         raise BootRefused("no daily bars came: see that the feed is up, then start again")
     _take_history(rig, rig.store.load())
-    return f"{len(rig.history)} sessions to {rig.history.last_session}, {fetched} fetched anew"
+    told = f"{len(rig.history)} sessions to {rig.history.last_session}, {fetched} fetched anew"
+    return f"{told}{_not_judged(rig)}"
+
+
+def _not_judged(rig: Rig) -> str:
+    """Tell of the factors that this market has no bars for: their limits have nothing to hold."""
+    closes = rig.history.closes(SYMBOLS, len(rig.history))
+    there = [symbol for symbol, column in zip(SYMBOLS, closes.T, strict=True) if np.isfinite(column).any()]
+    lacking = ", ".join(name.replace("_", " ") for name in absent(there))
+    if not lacking:
+        return ""
+    text = f"No bars came for the risk's factors {lacking}: the limits on their shares cannot be held."
+    rig.kernel.take(AlertRaised(level="yellow", cause="factors", text=text), rig.clock.now())
+    return f"; no bars for the factors {lacking}"
 
 
 def _last_finished(rig: Rig) -> date:
@@ -187,8 +207,12 @@ def _fill_store(rig: Rig, last: date) -> int:
     # our last session is asked for again: the vendor's word on it must still be ours
     fetched: Sequence[BarSet] = rig.feed.daily(SYMBOLS, last - span if known is None else known, last)
     if known is not None and (shifted := shifts(rig.store.load()[-1], fetched)):
+        rig.scale.forget()
         fetched = rig.feed.daily(SYMBOLS, last - span, last)
         rig.kernel.take_all(said(shifted, rig.kernel.desk.strategies), rig.clock.now())
+    fetched = [rig.scale.checked(bars) for bars in fetched]
+    told = [alert for bars in fetched for alert in refusals(bars.session, bars.refused)]
+    rig.kernel.take_all(told[-MOST_REFUSALS:], rig.clock.now())
     rig.store.append(*fetched)
     return sum(1 for bars in fetched if known is None or bars.session > known)
 

@@ -7,7 +7,7 @@ equities explain.
 """
 
 # cell 5 of notebooks/risk/factors.ipynb
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +35,14 @@ PARAMS = Params(
 )
 
 FACTORS: Final = ("real_rate", "dollar", "gold_volatility", "silver_volatility", "curve", "equity")
+NEEDED: Final[dict[str, tuple[str, ...]]] = {
+    "real_rate": ("TIP",),
+    "dollar": ("UUP",),
+    "gold_volatility": ("GLD",),
+    "silver_volatility": ("SLV",),
+    "curve": ("TLT",),
+    "equity": ("SPY",),
+}
 READ: Final = ("TIP", "UUP", "GLD", "SLV", "TLT", "SHY", "SPY")  # the columns of closes
 SESSIONS: Final = PARAMS.window + PARAMS.burn_in + 1  # closes that are read
 SESSIONS_A_YEAR: Final = 252
@@ -84,7 +92,8 @@ def factor_shares(
     """Return each factor's share in the risk that is allowed, by name; NaN when it cannot be judged.
 
     `weights` (k,) are signed shares of equity, `returns` (n, k) simple returns by session, `moves` (m, 6) the
-    factors' over the same last sessions, `target_frac` the volatility target a year. An empty book has none.
+    factors' over the same last sessions, `target_frac` the volatility target a year. An empty book has none,
+    and a factor without a single move is not in this market and explains nothing: `absent` names it.
     Source: Meucci 2007, equation 11, over the larger of the book's variance and the target's.
     """
     if not np.isfinite(weights).all():
@@ -95,17 +104,26 @@ def factor_shares(
     is_held = weights != 0
     book = returns[len(returns) - sessions :, is_held] @ weights[is_held]
     of_factors = moves[len(moves) - sessions :]
-    known = np.isfinite(book) & np.isfinite(of_factors).all(axis=1)
+    is_there = np.isfinite(of_factors).any(axis=0)
+    known = np.isfinite(book) & np.isfinite(of_factors[:, is_there]).all(axis=1)
     if int(known.sum()) < PARAMS.least:
         return dict.fromkeys(FACTORS, float("nan"))
-    return dict(zip(FACTORS, _contributions(book[known], of_factors[known], target_frac), strict=True))
+    found = _contributions(book[known], of_factors[known][:, is_there], target_frac)
+    names = [name for name, is_it in zip(FACTORS, is_there, strict=True) if is_it]
+    return {**dict.fromkeys(FACTORS, 0.0), **dict(zip(names, found, strict=True))}
+
+
+def absent(symbols: Iterable[str]) -> tuple[str, ...]:
+    """Return the factors of which a market with bars of these symbols alone has none."""
+    there = set(symbols)
+    return tuple(name for name, needed in NEEDED.items() if not there.issuperset(needed))
 
 
 def _contributions(book: FloatArray, moves: FloatArray, target_frac: float) -> list[float]:
     own, centred = book - book.mean(), moves - moves.mean(axis=0)
     scale = np.sqrt(np.square(centred).mean(axis=0))
     if not (scale > 0.0).all():
-        return [float("nan")] * len(FACTORS)
+        return [float("nan")] * moves.shape[1]
     centred = centred / scale
     together = centred.T @ own / own.size
     loadings = np.linalg.lstsq(centred.T @ centred / own.size, together, rcond=None)[0]
@@ -132,11 +150,13 @@ def most_past(
 
 __all__ = [
     "FACTORS",
+    "NEEDED",
     "PARAMS",
     "READ",
     "SESSIONS",
     "SESSIONS_A_YEAR",
     "Params",
+    "absent",
     "factor_moves",
     "factor_shares",
     "most_past",

@@ -13,6 +13,7 @@ from qgtm.risk.factors import (
     PARAMS,
     READ,
     SESSIONS,
+    absent,
     factor_moves,
     factor_shares,
     most_past,
@@ -99,14 +100,43 @@ def test_volatility_move_is_the_log_change_of_the_weighted_volatility_by_hand() 
 
 
 @pytest.mark.parametrize("symbol", [s for s in READ if s != "SHY"])
-def test_factor_that_cannot_be_measured_makes_every_share_unknown(symbol: str) -> None:
+def test_factor_that_cannot_be_measured_for_long_enough_makes_every_share_unknown(symbol: str) -> None:
     closes = walk()
-    closes[:, READ.index(symbol)] = np.nan
+    closes[: 1 - PARAMS.least, READ.index(symbol)] = np.nan
     shares = factor_shares(
         np.array([1.0]), walk(9)[1:, :1] / walk(9)[:-1, :1] - 1, factor_moves(closes), 0.12
     )
     assert all(np.isnan(share) for share in shares.values())
     assert most_past(shares, {}, {"dollar": 0.3}) is not None
+
+
+@pytest.mark.parametrize("symbol", [s for s in READ if s != "SHY"])
+def test_factor_that_this_market_has_not_explains_nothing_and_the_others_as_if_it_were_none(
+    symbol: str,
+) -> None:
+    closes, book = walk(), walk(9)[1:, :1] / walk(9)[:-1, :1] - 1
+    closes[:, READ.index(symbol)] = np.nan
+    moves = factor_moves(closes)
+    shares = factor_shares(np.array([1.0]), book, moves, 0.12)
+    (gone,) = absent(set(READ) - {symbol})
+    assert shares[gone] == 0.0
+    # The rest by another route: ordinary least squares on the five that are there.
+    there = [at for at, name in enumerate(FACTORS) if name != gone]
+    window = moves[-PARAMS.window :, there]
+    own = book[-PARAMS.window :, 0]
+    design = np.column_stack([np.ones(len(window)), window])
+    known = np.isfinite(design).all(axis=1)
+    slopes = np.linalg.lstsq(design[known], own[known], rcond=None)[0][1:]
+    own_known = own[known] - own[known].mean()
+    covariance = (window[known] - window[known].mean(axis=0)).T @ own_known / known.sum()
+    variance = max(float(np.square(own_known).mean()), 0.12**2 / 252)
+    expected = dict(zip([FACTORS[at] for at in there], slopes * covariance / variance, strict=True))
+    assert {name: shares[name] for name in expected} == pytest.approx(expected)
+
+
+def test_factors_that_a_market_lacks_are_named() -> None:
+    assert absent(READ) == ()
+    assert absent({"GLD", "SLV", "GDX"}) == ("real_rate", "dollar", "curve", "equity")
 
 
 @pytest.mark.parametrize("sessions", [1, PARAMS.least - 1])
