@@ -48,6 +48,7 @@ from qgtm.core.events import (
 from qgtm.core.outcome import Accepted, Rejected
 from qgtm.core.reducing import is_flattening
 from qgtm.core.universe import SYMBOLS
+from qgtm.live.scale import refusals
 from qgtm.ports import Broker, BrokerOrder, Clock, Feed
 
 OHLCV: Final = "ohlcv"
@@ -76,6 +77,7 @@ class World:
     clock: Clock
     is_leader: Callable[[], bool]
     cool_off_s: Callable[[], float] | None = None  # what counts a cool-off; process time by default
+    checked: Callable[[BarSet], BarSet] = lambda bars: bars  # what puts bars aside that are off their scale
 
 
 def is_urgent(effect: object) -> bool:
@@ -239,13 +241,14 @@ def _positions(effect: FetchPositions, world: World) -> Sequence[Event]:
 def _bars(effect: FetchBars, world: World) -> Sequence[Event]:
     start = effect.session if effect.after is None else effect.after + timedelta(days=1)
     try:
-        sets = world.feed.daily(SYMBOLS, start, effect.session)
+        sets = [world.checked(bars) for bars in world.feed.daily(SYMBOLS, start, effect.session)]
     except FeedError as problem:
         return [FeedFailed(feed=OHLCV, reason=str(problem))]
+    told = [alert for bars in sets for alert in refusals(bars.session, bars.refused)]
     known = [closed(bars, world.clock.now()) for bars in sets if bars.bars]
     if not known or known[-1].session != effect.session:
-        return [*known, FeedFailed(feed=OHLCV, reason=f"no daily bars of {effect.session} yet")]
-    return [*known, FeedRecovered(feed=OHLCV)]
+        return [*told, *known, FeedFailed(feed=OHLCV, reason=f"no daily bars of {effect.session} yet")]
+    return [*told, *known, FeedRecovered(feed=OHLCV)]
 
 
 def closed(bars: BarSet, now: datetime) -> BarsClosed:

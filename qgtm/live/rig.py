@@ -40,6 +40,7 @@ from qgtm.live.hands import Deed, Done, Hands, Wanted
 from qgtm.live.kernel import Kernel
 from qgtm.live.perform import World, perform
 from qgtm.live.reconciliation import ReadBooks, read_books
+from qgtm.live.scale import Scale
 
 PACKAGE = Path(qgtm.__file__).parent
 # The embedded exchange takes any keys; these make its logs readable.
@@ -96,6 +97,7 @@ class Rig:
     pid: int = field(default_factory=os.getpid)
     last_broker_at: datetime | None = None
     machine: SystemClock = field(default_factory=SystemClock)  # what steps and beats are timed by
+    scale: Scale = field(default_factory=Scale)
 
     # -- what this machine keeps: a simulation keeps it in memory ----------------------------
 
@@ -210,7 +212,7 @@ class Rig:
         self.stream = self._order_stream(where)
 
     def _world(self, broker: AlpacaBroker, feed: AlpacaFeed) -> World:
-        return World(broker, feed, self.clock, self._is_leader, self.cool_off_s)
+        return World(broker, feed, self.clock, self._is_leader, self.cool_off_s, self.scale.checked)
 
     def cool_off_s(self) -> float:
         """Return what counts a cool-off: process time, or the embedded exchange's own, which may run fast."""
