@@ -227,9 +227,10 @@ def test_cause_with_line_ends_makes_no_header_and_every_letter_arrives(tmp_path:
 
 def test_endless_text_is_cut_where_a_phone_stops_reading(tmp_path: Path) -> None:
     post = Post(tmp_path, [Pretended(OPA, "a"), Pretended(OPB, "b")])
-    post.raises(alert(cause="c" * 5000, text="t" * 1_000_000))
+    post.raises(alert(cause="a\r\nb" + "c" * 5000, text="t" * 1_000_000))
     post.looks()
     ((title, text),) = post.ways[0].sent
+    assert title.startswith("QGTM RED: a bc")
     assert len(title) < 200
     assert len(text) < LONGEST_TEXT + 200
     assert "characters more" in text
