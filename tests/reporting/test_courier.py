@@ -3,6 +3,7 @@
 import email
 import email.policy
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from qgtm.adapters.channel import channels
 from qgtm.adapters.journal import SqliteJournal
@@ -273,3 +278,35 @@ def test_name_that_no_server_knows_is_tried_again(tmp_path: Path) -> None:
     post.looks()
     assert post.waiting() == 1
     assert Person.OPB in {way.person for way in post.ways if getattr(way, "sent", None)}
+
+
+def certificate(folder: Path) -> ssl.SSLContext:
+    """Return the TLS side of a server that vouches for itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.2")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(AT - timedelta(days=900))
+    signed = made.not_valid_after(AT + timedelta(days=9000)).sign(key, hashes.SHA256())
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "server.pem").write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    return context
+
+
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_mail_for_another_machine_is_never_sent_in_the_clear_or_to_who_only_vouches_for_himself(
+    tmp_path: Path, is_tls: bool
+) -> None:
+    box, port = Box(), free_port()
+    more = {"tls_context": certificate(tmp_path), "require_starttls": True} if is_tls else {}
+    controller = Controller(box, hostname="127.0.0.2", port=port, **more)
+    controller.start()
+    try:
+        (way,) = channels({"QGTM_SMTP_URL": f"smtp://u:p@127.0.0.2:{port}"}, {OPA: "a@b.example"})
+        assert way.send("title", "text") is not None
+    finally:
+        controller.stop()
+    assert box.mails == []
