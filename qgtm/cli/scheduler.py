@@ -80,7 +80,7 @@ def command(config: ConfigPath = None) -> None:
         )
         console.print(f"the review is made on Sundays at {loaded.schedule.review_et:%H:%M} New York")
         with closing(Outbox(state.root / OUTBOX)) as outbox:
-            courier = Courier(state.journal, outbox, ways, SystemClock().now, console.print)
+            courier = Courier(state.journal, outbox, ways, SystemClock().now, console.print, tells_head=True)
             console.print(_told(ways))
             errands = _errands(loaded, state, courier, clock, control, console.print)
             _begin_errands(errands, stop, console.print)

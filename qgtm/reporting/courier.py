@@ -6,7 +6,7 @@ Each channel has a thread of its own, so that one which hangs delays only itself
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -17,6 +17,7 @@ from qgtm.adapters.journal import JournalReader
 from qgtm.core.errors import JournalCorrupt, QgtmError
 from qgtm.core.instant import NEW_YORK, instant_from_text
 from qgtm.core.request import Person
+from qgtm.reporting.nightly import last_due
 from qgtm.reporting.outbox import NOBODY, YOUNG, Message, Outbox
 
 LOOK_S: Final = 0.5
@@ -26,7 +27,8 @@ MOST_FLYING: Final = 40  # messages side by side
 LONGEST_CAUSE: Final = 120
 LONGEST_TEXT: Final = 8000  # characters
 SILENT: Final = "it does not answer"
-SUBJECT: Final = {"red": "RED", "orange": "Orange", "yellow": "Yellow"}
+SUBJECT: Final = {"red": "RED", "orange": "Orange", "yellow": "Yellow", "info": "daily"}
+HEAD_ET: Final = time(17)  # when people are awake
 NO_CHANNEL: Final = "no channel is set for {person}: set QGTM_ALERTS_{name}, or a mail server and address"
 
 
@@ -103,7 +105,8 @@ class Courier:
     """Read the journal on, and deliver what is due, all of it side by side.
 
     `now` is the wall clock and `monotonic` process time in seconds; raises nothing while it runs. A message
-    is done with the first channel that takes it; what the others say is written down when they do.
+    is done with the first channel that takes it; what the others say is written down when they do. With
+    `tells_head` everybody who can be reached hears once a day where the journal stands.
     """
 
     journal: Path
@@ -112,11 +115,13 @@ class Courier:
     now: Callable[[], datetime]
     say: Callable[[str], None]
     patience_s: float = PATIENCE_S
+    tells_head: bool = False
     monotonic: Callable[[], float] = field(default_factory=lambda: SystemClock().monotonic)
     _postmen: dict[str, _Postman] = field(default_factory=dict)
     _flights: list[_Flight] = field(default_factory=list)
     _late: list[tuple[Message, str, Future[str | None]]] = field(default_factory=list)
     _said: str = ""
+    _next_head_at: datetime | None = None
 
     def look(self) -> None:
         """Take in what is new and deliver what is due; a problem is said once and tried again."""
@@ -149,6 +154,11 @@ class Courier:
                 self.outbox.begin_anew()
                 seq = 0
             self.outbox.take(reader.rows(seq), self.now(), None if seq else _since(reader))
+            is_due = self.tells_head and (self._next_head_at is None or self.now() >= self._next_head_at)
+            if is_due and (head := reader.head()).seq:
+                since = last_due(self.now(), HEAD_ET)
+                self.outbox.tell_head(head, {way.person for way in self.ways}, self.now(), since)
+                self._next_head_at = since + timedelta(hours=23)
 
     def _land(self) -> None:
         """Write down how those ended that are done, or waited for long enough."""

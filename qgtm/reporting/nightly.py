@@ -29,10 +29,10 @@ class Nightly:
         )
 
 
-def last_due(wall_at: datetime) -> datetime:
-    """Return the last moment, in UTC, at which a copy was due."""
+def last_due(wall_at: datetime, at_et: time = AT_ET) -> datetime:
+    """Return the last moment, in UTC, at which it was `at_et` by New York's wall clock."""
     day = wall_at.astimezone(NEW_YORK).date()
-    at = datetime.combine(day, AT_ET, NEW_YORK).astimezone(UTC)
+    at = datetime.combine(day, at_et, NEW_YORK).astimezone(UTC)
     if at > wall_at:
-        at = datetime.combine(day - timedelta(days=1), AT_ET, NEW_YORK).astimezone(UTC)
+        at = datetime.combine(day - timedelta(days=1), at_et, NEW_YORK).astimezone(UTC)
     return at

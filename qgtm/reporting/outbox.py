@@ -6,7 +6,7 @@ together; red is never held back.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from qgtm.core.errors import JournalCorrupt, JournalError
 from qgtm.core.events import AlertRaised
 from qgtm.core.instant import instant_from_text, text_from_instant
 from qgtm.core.request import Person
-from qgtm.ports import Entry
+from qgtm.ports import Entry, Head
 
 APPLICATION_ID: Final = 0x7167626F  # "qgbo"
 MIGRATIONS: Final = (
@@ -48,6 +48,15 @@ MIGRATIONS: Final = (
     """,
 )
 NOBODY: Final = "none"  # stands for the channel where a person has none
+INSERT: Final = (
+    "INSERT OR IGNORE INTO message (person, level, cause, text, raised_at, due_at, made_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+HEAD: Final = "journal"
+KEEP_IT: Final = (
+    "Keep this message. A journal in which somebody changed, cut or put back anything does not hold this "
+    "row: `qgtm audit verify --head NUMBER:HASH` says so."
+)
 TOLD_TOGETHER: Final = timedelta(minutes=5)
 LEVELS: Final = ("yellow", "orange", "red")  # info is written down, and wakes nobody
 # What both are told, whatever its colour.
@@ -139,7 +148,19 @@ class Outbox:
         is_old = since is not None and entry.at < since
         if not isinstance(alert, AlertRaised) or alert.level not in LEVELS or is_old:
             return 0
-        return self._add(alert, entry.at, now)
+        head = anchor(Head(entry.seq, entry.hash))
+        told = replace(alert, text=f"{alert.text}\n\n{head}") if len(recipients(alert)) > 1 else alert
+        return self._add(told, entry.at, now)
+
+    def tell_head(self, head: Head, people: Iterable[Person], now: datetime, since: datetime) -> None:
+        """Tell people where the journal stands, once since `since`: what they keep, nobody can take back."""
+        at = text_from_instant(now)
+        sql = "SELECT 1 FROM message WHERE person = ? AND cause = ? AND made_at >= ?"
+        for person in people:
+            if not self._rows(sql, (person.value, HEAD, text_from_instant(since))):
+                row = (person.value, "info", HEAD, f"{anchor(head)}\n\n{KEEP_IT}", at, at, at)
+                with explained_by_sqlite(self._path), writing(self._connection):
+                    self._connection.execute(INSERT, row)
 
     def _add(self, alert: AlertRaised, at: datetime, now: datetime) -> int:
         people = recipients(alert)
@@ -148,11 +169,7 @@ class Outbox:
                 person.value, alert.level, alert.cause, alert.text, text_from_instant(at),
                 text_from_instant(self._due_at(alert, person, now)), text_from_instant(now),
             )  # fmt: skip
-            self._connection.execute(
-                "INSERT OR IGNORE INTO message (person, level, cause, text, raised_at, due_at, made_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                row,
-            )
+            self._connection.execute(INSERT, row)
         return len(people)
 
     def _due_at(self, alert: AlertRaised, person: Person, now: datetime) -> datetime:
@@ -215,6 +232,11 @@ class Outbox:
     def _rows(self, sql: str, values: tuple[str, ...] = ()) -> list[Any]:
         with explained_by_sqlite(self._path):
             return self._connection.execute(sql, values).fetchall()
+
+
+def anchor(head: Head) -> str:
+    """Return where the journal stood, as `qgtm audit verify --head` takes it."""
+    return f"The journal's row {head.seq} is {head.seq}:{head.hash}"
 
 
 def recipients(alert: AlertRaised) -> tuple[Person, ...]:

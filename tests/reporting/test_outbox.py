@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from qgtm.adapters.channel import Channel, channels, mail_address
-from qgtm.adapters.journal import SqliteJournal
+from qgtm.adapters.journal import JournalReader, SqliteJournal
 from qgtm.core.errors import ConfigError
 from qgtm.core.events import AlertRaised
 from qgtm.core.request import Person
@@ -89,9 +89,25 @@ def texts(way: Any) -> list[str]:
 def test_red_alert_reaches_both_with_the_moment_at_which_it_arose(post: Post) -> None:
     post.raises(alert())
     post.looks()
+    with JournalReader(post.journal) as reader:
+        head = reader.head()
+    anchor = f"The journal's row {head.seq} is {head.seq}:{head.hash}"  # as `audit verify --head` takes it
     assert [way.sent for way in post.ways] == [
-        [("QGTM RED: kill switch", "It fell.\n\nMon 02 Mar 2026, 14:30 New York")]
+        [("QGTM RED: kill switch", f"It fell.\n\n{anchor}\n\nMon 02 Mar 2026, 14:30 New York")]
     ] * 2
+
+
+def test_everybody_hears_once_a_day_where_the_journal_stands(post: Post) -> None:
+    post.courier.tells_head = True
+    post.raises(alert("info"))
+    heard = []
+    for hour in range(60):  # from 14:30 on Monday in New York
+        post.looks(3600 if hour else 0)
+        heard += [hour] * (len(post.ways[1].sent) - len(heard))
+    assert heard == [0, 3, 27, 51]  # at once, and from then on with the first look after 17:00
+    assert post.ways[0].sent == post.ways[1].sent
+    with JournalReader(post.journal) as reader:
+        assert f"1:{reader.head().hash}" in post.ways[1].sent[0][1]
 
 
 @pytest.mark.parametrize(
