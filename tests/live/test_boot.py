@@ -5,9 +5,10 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import apsw
@@ -21,6 +22,7 @@ from qgtm.adapters.manifest import load_manifest, manifest_sha
 from qgtm.config import load_config
 from qgtm.core.bar import BarSet
 from qgtm.core.commands import Deploy, Flatten, Halt
+from qgtm.core.effects import FetchBars
 from qgtm.core.errors import BootRefused, ConfigError, FeedError, JournalError, JournalLocked
 from qgtm.core.events import (
     AlertRaised,
@@ -39,6 +41,7 @@ from qgtm.core.events import (
 from qgtm.core.mode import Latch
 from qgtm.live import boot as booting
 from qgtm.live import groundwork
+from qgtm.live.perform import perform
 from qgtm.live.rig import PACKAGE
 from qgtm.risk.kill_switch import may_grow, must_flatten
 from tests.live.rigging import NUMBER, TODAY, Stage, StagedRig, names, position
@@ -486,6 +489,52 @@ def test_history_that_the_vendor_tells_as_before_is_only_added_to(stage: Stage, 
     assert [(str(start), str(end)) for start, end in spans] == [("2023-01-31", "2023-02-02")]
     assert not [alert for alert in rig.facts(AlertRaised) if alert.cause == "adjusted history"]
     rig.close()
+
+
+@pytest.mark.fault("E4")
+def test_bar_that_is_off_its_scale_reaches_neither_store_nor_history(stage: Stage) -> None:
+    booted_once(stage)
+    stage.set_time(datetime(2023, 2, 3, 14, tzinfo=UTC))
+
+    def prepare(each: StagedRig) -> None:
+        plain = each.feed.daily
+        each.feed.daily = lambda *asked: tuple(
+            tenfold(bars) if bars.session == date(2023, 2, 1) else bars for bars in plain(*asked)
+        )
+
+    rig = stage.rig()
+    rig.prepare = prepare
+    assert stage.boot(rig)
+    (told,) = [alert for alert in rig.facts(AlertRaised) if alert.cause == "bar SLV"]
+    assert "2023-02-01 was put aside" in told.text
+    silver, gold = rig.history.closes(("SLV", "GLD"), 2).T
+    assert np.isnan(silver).tolist() == [True, False]
+    assert not np.isnan(gold).any()
+    rig.close()
+    again = stage.rig()
+    assert stage.boot(again)
+    assert np.isnan(again.history.closes(("SLV",), 2)).ravel().tolist() == [True, False]
+    again.close()
+
+
+@pytest.mark.fault("E4")
+def test_bars_of_a_session_that_ends_later_are_held_against_those_of_the_boot(
+    stage: Stage, rig: StagedRig
+) -> None:
+    assert stage.boot(rig)
+    plain = rig.feed.daily
+    slipped = SimpleNamespace(daily=lambda *asked: tuple(map(tenfold, plain(*asked))))
+    stage.set_time(datetime(2023, 2, 1, 21, 5, tzinfo=UTC))
+    found = perform(FetchBars(date(2023, 2, 1)), rig._world(rig.broker, slipped))
+    (closed,) = [event for event in found if isinstance(event, BarsClosed)]
+    assert set(closed.refused) == {"SLV"}
+
+
+def tenfold(bars: BarSet) -> BarSet:
+    """Return a session's bars with silver's point one place too far to the right."""
+    bar = bars.bars["SLV"]
+    slip = replace(bar, open=bar.open * 10, high=bar.high * 10, low=bar.low * 10, close=bar.close * 10)
+    return replace(bars, bars={**bars.bars, "SLV": slip})
 
 
 def rounded(bars: BarSet, factor: float) -> BarSet:
