@@ -158,6 +158,7 @@ def test_of_two_in_one_day_the_later_stays(tmp_path: Path) -> None:
 # --- putting back -------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("D12")
 def test_restored_journal_is_the_backups_and_the_fund_is_halted(state: StateDir, tmp_path: Path) -> None:
     write(state, flow(1), CommandTaken(command_id=41, kind="Halt", by="OpA"))
     with Inbox(state.inbox) as inbox:
@@ -174,7 +175,6 @@ def test_restored_journal_is_the_backups_and_the_fund_is_halted(state: StateDir,
         assert [wish.command_id for wish in inbox.wishes(41)] == [42]
 
 
-@pytest.mark.fault("D12")
 def test_halt_that_closes_everything_outlives_an_older_backup(state: StateDir, tmp_path: Path) -> None:
     write(state, flow(1))
     path = make_backup(state, tmp_path / "copies", AT)

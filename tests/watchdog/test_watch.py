@@ -292,7 +292,6 @@ def looks_at(dog: Watching, seconds: float, kill: KillWord | None, *wishes: Wish
         dog.look(kill=kill, wishes=wishes)
 
 
-@pytest.mark.fault("D16")
 def test_halt_that_the_daemon_leaves_lying_is_obeyed_after_thirty_seconds() -> None:
     dog = Watching()
     looks_at(dog, 5, TAKEN_3)

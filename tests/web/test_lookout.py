@@ -169,7 +169,6 @@ def halted() -> ModeChanged:
     )
 
 
-@pytest.mark.fault("K1", "K2")
 def test_alerts_that_a_channel_failed_with_are_yellow_and_an_outbox_that_is_none_too(fund: Fund) -> None:
     def broken(wall_at: datetime) -> Undelivered:
         raise JournalError("outbox.db is no database")
