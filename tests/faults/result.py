@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,8 +71,9 @@ class Recorder:
         self._outcomes[report.nodeid] = max(before, report.outcome, key=WORSE.index)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self._outcomes:
-            keep(self._repo, self._outcomes)
+        with suppress(OSError):  # a tree that cannot be written is tested all the same
+            if self._outcomes:
+                keep(self._repo, self._outcomes)
 
 
 def keep(repo: Path, outcomes: Mapping[str, str]) -> None:
