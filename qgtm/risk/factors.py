@@ -104,12 +104,12 @@ def factor_shares(
     is_held = weights != 0
     book = returns[len(returns) - sessions :, is_held] @ weights[is_held]
     of_factors = moves[len(moves) - sessions :]
-    is_there = np.isfinite(of_factors).any(axis=0)
-    known = np.isfinite(book) & np.isfinite(of_factors[:, is_there]).all(axis=1)
+    there = np.flatnonzero(np.isfinite(of_factors).any(axis=0))
+    known = np.isfinite(book) & np.isfinite(of_factors[:, there]).all(axis=1)
     if int(known.sum()) < PARAMS.least:
         return dict.fromkeys(FACTORS, float("nan"))
-    found = _contributions(book[known], of_factors[known][:, is_there], target_frac)
-    names = [name for name, is_it in zip(FACTORS, is_there, strict=True) if is_it]
+    found = _contributions(book[known], of_factors[known][:, there], target_frac)
+    names = [FACTORS[at] for at in there]
     return {**dict.fromkeys(FACTORS, 0.0), **dict(zip(names, found, strict=True))}
 
 
