@@ -3,13 +3,15 @@
 A time-out per read does not stop a server that sends one byte every four seconds, and none at
 all covers the look-up of a name. So a call runs in a thread of its own; whoever asked waits a
 fixed time and then cuts the line. A line that is cut shuts its sockets and lets none be opened:
-what was given up can not be sent later behind our back.
+what was given up can not be sent later behind our back. Nor can what a process that was stopped had
+on its tongue: once awake, a call past its end sends no byte more.
 """
 
 import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -21,6 +23,8 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
+
+from qgtm.adapters.clock import SystemClock
 
 CONNECT_S: Final = 3.0
 READ_S: Final = 5.0
@@ -49,9 +53,11 @@ class Reply:
 
 
 class _Gate:
-    """Every socket of a line, so that they can be shut from outside."""
+    """Every socket of a line, so that they can be shut from outside, and the end of the present call."""
 
     def __init__(self) -> None:
+        self.until_s = float("inf")
+        self._clock = SystemClock()
         self._lock = Lock()
         self._sockets: WeakSet[socket.socket] = WeakSet()
         self._is_cut = False
@@ -62,6 +68,13 @@ class _Gate:
                 sock.close()
                 raise ConnectionAbortedError("this line was given up")
             self._sockets.add(sock)
+
+    def begin(self, whole_s: float) -> None:
+        self.until_s = self._clock.monotonic() + whole_s
+
+    def let_out(self) -> None:
+        if self._is_cut or self._clock.monotonic() > self.until_s:
+            raise ConnectionAbortedError("this call was given up before it was sent")
 
     def cut(self) -> None:
         with self._lock:
@@ -84,10 +97,22 @@ def _gated_adapter(gate: _Gate) -> HTTPAdapter:
             super().connect()
             gate.admit(self.sock)
 
+        def send(self, data: Any) -> None:
+            if self.sock is None:
+                self.connect()
+            gate.let_out()
+            super().send(data)
+
     class Secure(HTTPSConnection):
         def connect(self) -> None:
             super().connect()
             gate.admit(self.sock)
+
+        def send(self, data: Any) -> None:
+            if self.sock is None:
+                self.connect()
+            gate.let_out()
+            super().send(data)
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
@@ -127,8 +152,9 @@ class _Worker:
         self.thread = Thread(target=self._run, name="alpaca-call", daemon=True)
         self.thread.start()
 
-    def ask(self, job: Callable[[Session], Reply]) -> Future[Reply]:
+    def ask(self, job: Callable[[Session], Reply], whole_s: float) -> Future[Reply]:
         answer: Future[Reply] = Future()
+        self.gate.begin(whole_s)
         self._jobs.put((answer, job))
         return answer
 
@@ -165,7 +191,8 @@ class Line:
         if self._inline is not None:
             return _sent(self._inline, method, url, options)
         with self._turn:
-            answer = self._ready().ask(lambda session: _sent(session, method, url, options))
+            job = partial(_sent, method=method, url=url, options=options)
+            answer = self._ready().ask(job, self._whole_s)
             try:
                 return answer.result(self._whole_s)
             except TimeoutError:

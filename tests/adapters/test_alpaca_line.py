@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from requests.adapters import BaseAdapter
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
 from qgtm.adapters.alpaca_line import Line, NoAnswer
@@ -184,3 +185,37 @@ def test_one_connection_serves_many_calls() -> None:
         assert len(sockets) == 5
         assert len(set(map(id, sockets))) == 1
         line.close()
+
+
+@pytest.mark.fault("F8", "G8")
+@pytest.mark.invariant("V5")
+@pytest.mark.parametrize("is_connected", [True, False])
+def test_a_call_that_a_stopped_process_had_on_its_tongue_is_not_sent_once_it_wakes(
+    monkeypatch: pytest.MonkeyPatch, is_connected: bool
+) -> None:
+    waking = threading.Event()
+
+    with serving(reply(200, [])) as venue:
+        line = Line(whole_s=0.3)
+        if is_connected:  # a new line is cut at its socket; an old one must be cut at each byte
+            line.ask("GET", venue.url, {})
+        # the thread that sends and the one that gives up wake at once, and the sender wins
+        monkeypatch.setattr("qgtm.adapters.alpaca_line.Line._give_up", lambda self: None)
+        monkeypatch.setattr(HTTPConnection, "request", held_up_request(HTTPConnection.request, waking))
+        with pytest.raises(NoAnswer, match="within"):
+            line.ask("POST", venue.url, {})
+        waking.set()
+        time.sleep(0.3)
+        assert [asked.method for asked in venue.asked] == ["GET"] * is_connected
+        monkeypatch.undo()
+        line.close()
+
+
+def held_up_request(request: Any, waking: threading.Event) -> Any:
+    """Return what sends a request only once it is let."""
+
+    def held(self: HTTPConnection, *words: Any, **options: Any) -> None:
+        waking.wait(5)
+        request(self, *words, **options)
+
+    return held
