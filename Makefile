@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml -q --universal --generate-hashes --
 export PLOOMBER_STATS_ENABLED := false
 export PYTHONUTF8 := 1
 
-.PHONY: help run test export check report bench simulate faults clean lock
+.PHONY: help run test export check report bench simulate durable faults clean lock
 .DEFAULT_GOAL := help
 
 help:  ## print this list
@@ -50,6 +50,9 @@ bench: $(STAMP)  ## measure start-up, the step, and replay beside two other fram
 
 simulate: $(STAMP)  ## live through thousands of invented days, and write docs/simulation.md; resumable
 	$(BIN)/python -m qgtm.simulation.sizes $(ARGS)
+
+durable: $(STAMP)  ## kill daemons, cut power, edit and drill by the thousand; write docs/durability.md; resumable
+	$(BIN)/python -m tests.durability $(ARGS)
 
 faults: $(STAMP)  ## write docs/faults.md: which test injects what, and its last result
 	$(BIN)/python -m tests.faults $(ARGS)

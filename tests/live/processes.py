@@ -19,6 +19,7 @@ import requests
 from qgtm.adapters.journal import JournalReader
 from qgtm.core.errors import JournalError
 from qgtm.core.events import Event
+from qgtm.engine.state import State, folded
 
 REPO = Path(__file__).resolve().parents[2]
 QGTM = (sys.executable, "-c", "from qgtm.cli import main; main()")
@@ -69,7 +70,7 @@ class Site:
             stdout=out,
             stderr=subprocess.STDOUT,
             text=True,
-            env=_environment(),
+            env=environment(),
         )
         out.close()
         self.children.append(child)
@@ -131,6 +132,10 @@ class Site:
             return []
         return [event for event in found if not kinds or isinstance(event, kinds)]
 
+    def folded(self) -> State:
+        """Return the state that the journal's events add up to."""
+        return folded(self.events())
+
     def close(self) -> None:
         for child in self.children:
             if child.poll() is None:
@@ -139,7 +144,7 @@ class Site:
             child.wait(10)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     hidden = ("APCA_", "QGTM_")
     return {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
 
