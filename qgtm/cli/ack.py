@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from qgtm.cli.options import AsJson, ConfigPath, configured
+from qgtm.cli.options import AsJson, By, ConfigPath, Reason, configured, need_reason
 from qgtm.cli.wish import give, tell
 from qgtm.core.commands import Acknowledge
 from qgtm.core.errors import ConfigError
@@ -12,8 +12,6 @@ from qgtm.core.mode import DEAD_MAN, Latch
 
 CLEARABLE = (*(latch.value for latch in Latch if latch is not Latch.BREAK), DEAD_MAN)
 What = Annotated[str, typer.Argument(help=f"What to clear: {', '.join(CLEARABLE)}.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why, in your words; it is written down.")]
-By = Annotated[str, typer.Option("--by", help="Who you are.")]
 
 
 def command(
@@ -23,8 +21,7 @@ def command(
 
     A break is accepted with `qgtm reconcile --accept`, a hard halt ended with `qgtm killswitch`.
     """
-    if not reason.strip():
-        raise ConfigError("--reason is empty: say why, it is what the journal keeps.")
+    need_reason(reason)
     if what == Latch.BREAK:
         raise ConfigError("a break is accepted by its ticket: `qgtm reconcile --accept TICKET --reason ...`.")
     if what not in CLEARABLE:

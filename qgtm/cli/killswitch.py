@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qgtm.cli.options import AsJson, ConfigPath, configured, say, say_json
+from qgtm.cli.options import AsJson, By, ConfigPath, Reason, configured, say, say_json
 from qgtm.cli.wish import give, tell
 from qgtm.core.commands import Command, Flatten, Halt, OverrideSoft, RequestReset, RevokeOverride
 from qgtm.core.errors import ConfigError
@@ -24,8 +24,6 @@ Soft = Annotated[
     bool, typer.Option("--override-soft", help="Let the book be whole again past the soft cap, for a day.")
 ]
 Revoke = Annotated[bool, typer.Option("--revoke-override", help="End such an override now.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why, in your words; it is written down.")]
-By = Annotated[str, typer.Option("--by", help="Who you are.")]
 DONE = {
     Halt: "new orders are stopped. `qgtm ack operator_halt` ends it.",
     Flatten: "everything is being closed. It takes both of you to trade again.",

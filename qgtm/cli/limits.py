@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qgtm.cli.options import AsJson, ConfigPath, configured, say, say_json
+from qgtm.cli.options import AsJson, By, ConfigPath, Reason, configured, need_reason, say, say_json
 from qgtm.cli.wish import give, tell
 from qgtm.core.commands import SetLimits
 from qgtm.core.errors import ConfigError
@@ -15,8 +15,6 @@ from qgtm.web.lookout import Lookout
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="A limit's new value, as gross_frac=1.6; may be repeated.")
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Why, in your words; it is written down.")]
-By = Annotated[str, typer.Option("--by", help="Who you are.")]
 
 
 def command(
@@ -29,8 +27,7 @@ def command(
     """Show the limits in force, or change some. A looser one waits for OpB's approval."""
     loaded, state_dir = configured(config)
     if wanted:
-        if not reason.strip():
-            raise ConfigError("--reason is empty: say why, it is what the journal keeps.")
+        need_reason(reason)
         given = give(SetLimits(limits=dict(map(_pair, wanted)), reason=reason, by=by), by, state_dir)
         tell(given, state_dir, "tighter limits hold now, looser ones wait for OpB.", as_json=as_json)
         return

@@ -8,7 +8,17 @@ from qgtm.adapters.clock import SystemClock
 from qgtm.adapters.files import StateDir, made_writable
 from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.proof import site_of
-from qgtm.cli.options import AsJson, ConfigPath, configured, say, say_json, when_taken
+from qgtm.cli.options import (
+    AsJson,
+    By,
+    ConfigPath,
+    Reason,
+    configured,
+    need_reason,
+    say,
+    say_json,
+    when_taken,
+)
 from qgtm.config import Config
 from qgtm.core.commands import RevokeKey
 from qgtm.core.errors import ConfigError
@@ -22,8 +32,6 @@ command = typer.Typer(
     help="Enroll, list and revoke the two operators' keys.",
 )
 Who = Annotated[str, typer.Argument(help="OpA or OpB.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why, in your words; it is written down.")]
-By = Annotated[str, typer.Option("--by", help="Who you are.")]
 
 
 def _person(name: str) -> Person:
@@ -85,8 +93,7 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Ask that a key count no more. It takes OpB's approval."""
-    if not reason.strip():
-        raise ConfigError("--reason is empty: say why, it is what the journal keeps.")
+    need_reason(reason)
     loaded, state = configured(config)
     matching = [each for each in _both(loaded, state).keys if each.credential_id.startswith(key)]
     if len(matching) != 1:

@@ -13,6 +13,7 @@ from qgtm.adapters.clock import SystemClock, boot_id
 from qgtm.adapters.files import StateDir
 from qgtm.adapters.heartbeat import load_heartbeat
 from qgtm.config import Config, load_config
+from qgtm.core.errors import ConfigError
 
 ConfigPath = Annotated[
     Path | None,
@@ -24,6 +25,8 @@ Bars = Annotated[
     Path | None,
     typer.Option("--bars", help="A folder of daily bars, one CSV or Parquet file a symbol.", metavar="DIR"),
 ]
+Reason = Annotated[str, typer.Option("--reason", help="Why, in your words; it is written down.")]
+By = Annotated[str, typer.Option("--by", help="Who you are.")]
 Day = datetime | None
 FRESH_S = 10.0
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
@@ -33,6 +36,12 @@ def configured(path: Path | None) -> tuple[Config, StateDir]:
     """Return the configuration and its state folder. Raises ConfigError with the next step."""
     config = load_config(path, os.environ)
     return config, config.state_dir(os.environ)
+
+
+def need_reason(reason: str) -> None:
+    """Raise ConfigError when nobody says why."""
+    if not reason.strip():
+        raise ConfigError("--reason is empty: say why, it is what the journal keeps.")
 
 
 def say(*lines: str) -> None:

@@ -4,13 +4,12 @@ from typing import Annotated
 
 import typer
 
-from qgtm.cli.options import AsJson, ConfigPath, configured
+from qgtm.cli.options import AsJson, By, ConfigPath, configured
 from qgtm.cli.wish import give, tell
 from qgtm.core.commands import SendTestOrder
 from qgtm.core.errors import ConfigError
 
 Test = Annotated[bool, typer.Option("--test", help="One share of GLD far below the market, then cancelled.")]
-By = Annotated[str, typer.Option("--by", help="Who you are.")]
 
 
 def command(test: Test = False, by: By = "OpA", config: ConfigPath = None, as_json: AsJson = False) -> None:

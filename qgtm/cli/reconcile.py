@@ -4,10 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from qgtm.cli.options import AsJson, ConfigPath, configured, say, say_json
+from qgtm.cli.options import AsJson, By, ConfigPath, Reason, configured, need_reason, say, say_json
 from qgtm.cli.wish import give, tell
 from qgtm.core.commands import AcceptBreak
-from qgtm.core.errors import ConfigError
 from qgtm.engine.state import State
 from qgtm.web.lookout import Lookout
 
@@ -15,8 +14,6 @@ Subject = Annotated[
     str | None,
     typer.Option("--accept", help="Take the broker's number for ours: a symbol, cash, or an order's id."),
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Why, in your words; it is written down.")]
-By = Annotated[str, typer.Option("--by", help="Who you are.")]
 
 
 def command(
@@ -29,8 +26,7 @@ def command(
     """Show the open breaks, or accept one. Nothing here changes anything at the broker."""
     loaded, state_dir = configured(config)
     if accept is not None:
-        if not reason.strip():
-            raise ConfigError("--reason is empty: say why, it is what the journal keeps.")
+        need_reason(reason)
         given = give(AcceptBreak(subject=accept, reason=reason, by=by), by, state_dir)
         tell(given, state_dir, f"the broker's number for {accept} is ours now.", as_json=as_json)
         return

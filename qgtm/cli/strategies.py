@@ -4,11 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from qgtm.cli.options import AsJson, ConfigPath, configured, say, say_json
+from qgtm.cli.options import AsJson, By, ConfigPath, Reason, configured, need_reason, say, say_json
 from qgtm.cli.wish import give, tell
 from qgtm.config import Config
 from qgtm.core.commands import EnableStrategy
-from qgtm.core.errors import ConfigError
 from qgtm.core.instant import text_from_instant
 from qgtm.views.summary import Daemon
 from qgtm.web.lookout import Look, Lookout
@@ -16,8 +15,6 @@ from qgtm.web.lookout import Look, Lookout
 Enable = Annotated[
     str | None, typer.Option("--enable", help="Let this one, which failed and was disabled, try again.")
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Why, in your words; it is written down.")]
-By = Annotated[str, typer.Option("--by", help="Who you are.")]
 
 
 def command(
@@ -30,8 +27,7 @@ def command(
     """List the strategies: what they are, whether they run, and when each last changed its mind."""
     loaded, state_dir = configured(config)
     if enable is not None:
-        if not reason.strip():
-            raise ConfigError("--reason is empty: say why, it is what the journal keeps.")
+        need_reason(reason)
         given = give(EnableStrategy(strategy=enable, reason=reason, by=by), by, state_dir)
         tell(given, state_dir, f"{enable} tries again after the next close.", as_json=as_json)
         return
