@@ -1,0 +1,52 @@
+"""A feature: a named, causal function of what is seen, with all that a reader has to know about it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qgtm.features.bars import FloatArray
+
+if TYPE_CHECKING:
+    from qgtm.features.seen import Seen
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """How a feature with a memory takes one session in.
+
+    `view` gives the rows (n, d) that it reads, each from a finite window; `start` the memory before the
+    first; `update(memory, row)` the memory after a row and the feature's value there, (k,) or ().
+    """
+
+    view: Callable[["Seen"], FloatArray]
+    start: Callable[[], Any]
+    update: Callable[[Any, FloatArray], tuple[Any, FloatArray]]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Feature:
+    """Describe a feature and compute it.
+
+    `compute` returns, for every session of what is seen, (n,) for a feature of the whole market or (n, k)
+    with a column for each of `symbols`; NaN where it is not known. Its newest row over the last `warm_up`
+    sessions is that over the whole history, to the bit; a feature with a `fold` has no such length, and
+    `compute` is then the fold over all sessions. Equal names are the same feature.
+    """
+
+    name: str
+    family: str
+    formula: str  # as a reader writes it
+    unit: str
+    source: str  # whose definition it is
+    reads: tuple[str, ...]  # fields of the bars, or series
+    warm_up: int  # sessions
+    missing: str  # what a hole does to it
+    compute: Callable[["Seen"], FloatArray]
+    symbols: tuple[str, ...] = ()
+    fold: Fold | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Feature) and other.name == self.name
