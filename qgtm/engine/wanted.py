@@ -28,7 +28,8 @@ from qgtm.risk.limits import Limits
 def viewed(state: State, session: date, desk: Desk) -> list[Event]:
     """Return every strategy's view after `session`, and which of them are disabled from now on.
 
-    The newest row of `desk.history` is that session's. Raises nothing that a strategy raises.
+    The newest row of `desk.history` is that session's. Raises nothing that a strategy raises,
+    but MemoryError: that is the machine's trouble and no strategy's.
     """
     signals: dict[str, Mapping[str, float | None]] = {}
     carried: dict[str, Any] = {}
@@ -40,6 +41,8 @@ def viewed(state: State, session: date, desk: Desk) -> list[Event]:
             continue
         try:
             signals[name], carried[name] = _view(strategy, state.carried.get(name), bars)
+        except MemoryError:
+            raise  # the process ends rather than limps, and is started again
         except Exception as problem:  # noqa: BLE001 - a strategy may fail in any way, the loop may not
             facts.append(StrategyDisabled(strategy=name, reason=f"{type(problem).__name__}: {problem}"))
     kept = {name: value for name, value in carried.items() if value is not None}

@@ -436,6 +436,15 @@ def test_positions_of_a_strategy_that_is_disabled_are_frozen_and_belong_to_it() 
     assert after.by_strategy["good"]["SLV"] < first.by_strategy["good"]["SLV"]
 
 
+@pytest.mark.fault("G5")
+def test_machine_that_is_out_of_memory_is_no_strategys_fault() -> None:
+    def starved(bars):
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        taken(begun(), BARS, at=desk(Made("hungry", ("GLD",), starved), always("good", SLV=0.5)))
+
+
 def test_strategy_that_carries_what_no_journal_can_hold_is_disabled() -> None:
     class Unwritable(Made):
         def encode(self, carried: object) -> object:
