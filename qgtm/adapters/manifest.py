@@ -1,11 +1,12 @@
-"""The manifest of the prints: what was printed from what, and whether it is still so.
+"""The manifest of the prints: what was printed from what, whether it is still so, and what connects them.
 
 Standard library and `core` alone, so that the daemon can ask at boot without any Jupyter.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,14 @@ class Manifest:
     """Hold one entry a print, by name."""
 
     prints: Mapping[str, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Hold what lies on the disk: the prints, and one hash of all files that are not printed."""
+
+    manifest: Manifest
+    code_sha: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,37 @@ def load_manifest(package_root: Path) -> Manifest:
         raise ExportError(f"{path} is missing. Run `make export` and commit it.") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExportError(f"{path} cannot be read as a manifest ({error}). Run `make export`.") from error
+
+
+def load_package(package_root: Path) -> Package:
+    """Return what lies in the folder of the package `qgtm`. Raises ExportError as `load_manifest` does."""
+    return Package(load_manifest(package_root), code_sha(package_root))
+
+
+def code_sha(package_root: Path) -> str:
+    """Return the sha256 over name and content of every file that is neither a print nor the manifest.
+
+    What Python leaves behind (`__pycache__`) and what editors hide (a leading dot) is left out. Raises
+    ExportError when a file cannot be read.
+    """
+    told = hashlib.sha256()
+    try:
+        for path in sorted(_connecting(package_root), key=lambda each: each.as_posix()):
+            name = path.relative_to(package_root).as_posix()
+            told.update(f"{name} {sha256_of(path.read_bytes())}\n".encode())
+    except OSError as error:
+        raise ExportError(
+            f"the code in {package_root} cannot be read: {error}. See who may read it."
+        ) from error
+    return told.hexdigest()
+
+
+def _connecting(package_root: Path) -> Iterator[Path]:
+    prints = {package_root / f"{name}.py" for name in find_prints(package_root)}
+    for folder, folders, names in os.walk(package_root):
+        folders[:] = [name for name in folders if name != "__pycache__" and not name.startswith(".")]
+        paths = (Path(folder, name) for name in names if name != FILE_NAME and not name.startswith("."))
+        yield from (path for path in paths if path not in prints)
 
 
 def _manifest_from(content: Mapping[str, Any]) -> Manifest:

@@ -89,6 +89,7 @@ def rows(told: Summary) -> tuple[Row, ...]:
         ("Risk", _risk(told), "kill switch"),
         ("Market", _market(told), "venue time"),
         ("Watchdog", watchdog_said(told.watchdog), "its own file"),
+        ("Code", told.code, "deployments"),
         *((LABEL[each.kind], _matter(each), SOURCE[each.kind]) for each in told.matters),
     )
 

@@ -19,10 +19,11 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Deploy(Command):
-    """Put the prints of this manifest to work."""
+    """Put the prints of this manifest to work, and the code of this hash that connects them."""
 
     manifest_sha: str
     by: str
+    code_sha: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

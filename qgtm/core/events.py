@@ -32,11 +32,12 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployed(Event):
-    """Somebody put these prints to work: module name to sha256."""
+    """Somebody put these prints to work: module name to sha256, and one hash of all that is not printed."""
 
     manifest_sha: str
     modules: Mapping[str, str]
     by: str
+    code_sha: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,7 @@ class Booted(Event):
     account_number: str
     strategies: tuple[str, ...]  # loaded
     strategies_total: int
+    code_sha: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -374,11 +376,23 @@ class BreakAccepted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Reconciled(Event):
-    """Both books were compared; `breaks` are the open ones."""
+    """Both books were compared; `breaks` are the open ones.
+
+    `foreign` are the orders of somebody else's that had filled by then, None where nobody looked.
+    """
 
     breaks: tuple[str, ...]
     positions: Mapping[str, Decimal]
     cash_usd: Decimal
+    foreign: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EquityHistorySeen(Event):
+    """The broker's own history of the account: equity at the close, by session, up to `session`."""
+
+    session: date
+    equity_usd: Mapping[str, Decimal]
 
 
 @dataclass(frozen=True, kw_only=True)

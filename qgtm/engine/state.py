@@ -28,6 +28,7 @@ from qgtm.core.events import (
     CommandTaken,
     CoolOffCounted,
     Deployed,
+    EquityHistorySeen,
     Event,
     FeedFailed,
     FeedRecovered,
@@ -115,6 +116,7 @@ EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 NO_MONEY: Final = Decimal(0)
 FLOWS_KEPT: Final = 200
 ACCEPTED_KEPT: Final = 200
+CLOSES_KEPT: Final = 30
 RESIDUAL: Final = "residual"  # owns what no strategy does
 TRIAL, TRIAL_SYMBOL = "test", "GLD"  # the purpose in the id of a trial order, and its symbol
 REJECTED: Final = "rejected"  # stands where a check's name does: the broker refused the symbol's last order
@@ -128,6 +130,7 @@ class State:
     epoch: int = 0
     is_live: bool = False
     manifest_sha: str = ""
+    code_sha: str = ""  # of all that is not printed, as it was deployed last
     strategies_loaded: int = 0
     strategies_total: int = 0
     command_id: int = 0  # the last command taken from the inbox
@@ -181,7 +184,7 @@ class State:
     closed_all_at: datetime | None = None  # when the last rung was tried
     cool_off: CoolOff | None = None  # of the last hard halt
     dead_man_epoch: int = 0  # the lease that the watchdog took: only a later daemon may resume
-    is_clean: bool = False  # compared without a break, since boot and halt
+    is_clean: bool = False  # compared without a break, since boot, halt and loss of the broker
     # Persons
     authority: Authority = field(default_factory=Authority)
     is_trial_asked: bool = False
@@ -191,6 +194,10 @@ class State:
     breaks: Mapping[str, BreakFound] = field(default_factory=dict)
     accepted: tuple[str, ...] = ()  # orders of somebody else's that a person has accepted, the last ones
     reconciled: date | None = None
+    foreign: tuple[str, ...] | None = None  # somebody else's orders that the last comparison saw filled
+    closing: date | None = None  # a session whose close is not written down yet
+    closes_usd: Mapping[str, Decimal] = field(default_factory=dict)  # equity after the close, by session
+    history_session: date | None = None  # up to which the broker's own history of it was compared
 
     @property
     def live_orders(self) -> tuple[Order, ...]:
@@ -291,7 +298,9 @@ def _rejected(state: State, event: OrderRejected) -> State:
 def _deployed(state: State, event: Deployed) -> State:
     """Give strategies that failed another chance with the new prints; they warm up anew."""
     carried = {name: value for name, value in state.carried.items() if name not in state.disabled}
-    return renewed(state, manifest_sha=event.manifest_sha, disabled={}, carried=carried)
+    return renewed(
+        state, manifest_sha=event.manifest_sha, code_sha=event.code_sha, disabled={}, carried=carried
+    )
 
 
 def _booted(state: State, event: Booted) -> State:
@@ -306,6 +315,7 @@ def _booted(state: State, event: Booted) -> State:
         drawdown=state.drawdown and booted(state.drawdown),
         cool_off=state.cool_off and counted_anew(state.cool_off),
         is_clean=False,
+        closing=None,  # who was away at a close does not know what the fund was worth then
     )
 
 
@@ -330,6 +340,7 @@ def _session_opened(state: State, event: SessionOpened) -> State:
         quoted_at=None,
         turnover_usd=NO_MONEY,
         switch=session_opened(switch, event.session),
+        closing=None,
         week_start_usd=state.equity_usd if is_new_week else state.week_start_usd,
     )
 
@@ -411,7 +422,14 @@ def _believed(state: State, event: AccountSampled) -> State:
         last_equity_usd=event.last_equity_usd,
         week_start_usd=event.last_equity_usd if state.week_start_usd is None else state.week_start_usd,
         drawdown=state.drawdown or started(event.equity_usd),
+        closing=None,
+        closes_usd=state.closes_usd if state.closing is None else _closes(state, state.closing, event),
     )
+
+
+def _closes(state: State, session: date, event: AccountSampled) -> dict[str, Decimal]:
+    kept = dict(list(state.closes_usd.items())[-CLOSES_KEPT + 1 :])
+    return {**kept, session.isoformat(): event.equity_usd}
 
 
 def _cash_moved(state: State, event: CashMoved) -> State:
@@ -531,8 +549,14 @@ CHANGES: Final[dict[type[Event], Change]] = {
     Stopped: lambda s, e: renewed(s, is_live=False),
     SessionOpened: _session_opened,
     SessionClosed: lambda s, e: renewed(
-        s, session=e.session, is_open=False, switch=override_ended(s.switch), flows_day_usd=NO_MONEY
+        s,
+        session=e.session,
+        is_open=False,
+        switch=override_ended(s.switch),
+        flows_day_usd=NO_MONEY,
+        closing=e.session,
     ),
+    EquityHistorySeen: lambda s, e: renewed(s, history_session=e.session),
     BarsClosed: lambda s, e: renewed(
         s, bars_session=e.session, marks={**s.marks, **{k: Decimal(repr(b[3])) for k, b in e.bars.items()}}
     ),
@@ -562,11 +586,11 @@ CHANGES: Final[dict[type[Event], Change]] = {
         filled_price=e.filled_price,
         broker_order_id=e.broker_order_id,
     ),
-    BrokerLost: lambda s, e: renewed(s, broker_lost=e.reason),
+    BrokerLost: lambda s, e: renewed(s, broker_lost=e.reason, is_clean=False),
     BrokerFound: lambda s, e: renewed(s, broker_lost=None),
     BreakFound: lambda s, e: renewed(s, breaks={**s.breaks, e.subject: e}, is_clean=False),
     BreakAccepted: _break_accepted,
-    Reconciled: lambda s, e: renewed(s, reconciled=s.session, is_clean=not e.breaks),
+    Reconciled: lambda s, e: renewed(s, reconciled=s.session, is_clean=not e.breaks, foreign=e.foreign),
     CashMoved: _cash_moved,
     ModeChanged: _mode_changed,
     OverrideRevoked: lambda s, e: renewed(s, switch=override_ended(s.switch)),
@@ -609,6 +633,7 @@ def folded(events: Iterable[Event], state: State | None = None) -> State:
 __all__ = [
     "ACCEPTED_KEPT",
     "CHANGES",
+    "CLOSES_KEPT",
     "EMPTY",
     "FLOWS_KEPT",
     "NO_MONEY",

@@ -20,6 +20,7 @@ from qgtm.core.events import (
     Stopped,
     TimePassed,
 )
+from qgtm.core.mode import Latch
 from qgtm.core.order import OrderState
 from qgtm.engine.request import overdue
 from qgtm.live.boot import beat
@@ -114,7 +115,7 @@ class Loop:
             return
         self._inbox_s = now_s
         for wish in self.rig.inbox.wishes(self.rig.kernel.state.command_id):
-            facts = facts_of(wish, self.rig.kernel.state, self.rig.manifest, self.rig.seal())
+            facts = facts_of(wish, self.rig.kernel.state, self.rig.on_disk, self.rig.seal())
             self.rig.kernel.take_all(facts, self.rig.clock.now())
         if self.rig.kernel.state.authority.standing:
             over = overdue(self.rig.kernel.state, self.rig.moment())
@@ -142,9 +143,10 @@ class Loop:
         passed_s = (at - self._compared_at).total_seconds() if self._compared_at else RECONCILE_S
         is_regular = (passed_s >= RECONCILE_S or self._is_equity_doubted) and rested_s >= LEAST_RECONCILE_S
         is_quiet = not self.rig.kernel.state.live_orders
-        # A halt that has ended flat is looked at at once: what was closed must agree before anybody resumes.
+        # After a halt that ended flat, and after a lost broker, both books must agree before anybody resumes.
         state = self.rig.kernel.state
-        is_unchecked = state.is_flat_confirmed and not state.is_clean and not state.breaks
+        is_waited_for = state.is_flat_confirmed or Latch.DISCONNECTED in state.switch.latches
+        is_unchecked = is_waited_for and not state.is_clean and not state.breaks
         if self.rig.is_resync_due or (is_regular and is_quiet) or self._suspected or is_unchecked:
             self.rig.hands.start(ReadBooks(self.rig.kernel.state.live_orders))
 

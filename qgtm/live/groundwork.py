@@ -48,8 +48,8 @@ def strategies(rig: Rig) -> str:
     rig.kernel.take_all([_passed_over(wish) for wish in passed_over], rig.clock.now())
     _deployment(rig)
     rig.kernel.take_all(crash_mark.found(rig.state_dir.crash_mark), rig.clock.now())
-    names = rig.config.strategies.enabled
-    return f"{len(names)}/{len(BY_NAME)} loaded, {len(rig.manifest.prints)} prints as deployed"
+    names, prints = rig.config.strategies.enabled, rig.package.manifest.prints
+    return f"{len(names)}/{len(BY_NAME)} loaded, {len(prints)} prints and all else as deployed"
 
 
 def _sound(rig: Rig) -> None:
@@ -94,24 +94,41 @@ def _later(effect: Effect) -> None:
 
 
 def _deployment(rig: Rig) -> None:
-    """Take the inbox in, then refuse prints that nobody deployed; the first paper start deploys its own.
+    """Take the inbox in, then refuse what nobody deployed; the first paper start deploys its own.
 
     The configuration's limits are held against those in force: what is tighter in it holds from here on.
     """
     now = rig.clock.now()
     while wishes := rig.inbox.wishes(rig.kernel.state.command_id):
         for wish in wishes:
-            rig.kernel.take_all(facts_of(wish, rig.kernel.state, rig.manifest, rig.seal()), now)
-    sha, deployed = manifest_sha(rig.manifest), rig.kernel.state.manifest_sha
-    if not deployed and rig.venue != "live":
-        rig.kernel.take(deployment(rig.manifest, "first start"), now)
-    elif sha != deployed:
+            rig.kernel.take_all(facts_of(wish, rig.kernel.state, lambda: rig.package, rig.seal()), now)
+    sha = manifest_sha(rig.package.manifest)
+    if _is_first(rig, sha):
+        rig.kernel.take(deployment(rig.package, "first start"), now)
+    state = rig.kernel.state
+    if sha != state.manifest_sha:
+        raise BootRefused(_not_deployed("these prints (manifest", sha, state.manifest_sha))
+    if rig.package.code_sha != state.code_sha:
         raise BootRefused(
-            f"these prints (manifest {sha[:8]}) are not the deployed ones ({deployed[:8] or 'none'}): "
-            "run `qgtm deploy` to put them to work, or `git checkout qgtm` to go back."
+            _not_deployed("the files that connect them (code", rig.package.code_sha, state.code_sha)
         )
-    rig.kernel.take_all(
-        [_booted(rig, sha), *limits_at_boot(rig.kernel.state, rig.config.limits)], rig.clock.now()
+    rig.kernel.take_all([_booted(rig, sha), *limits_at_boot(state, rig.config.limits)], rig.clock.now())
+
+
+def _is_first(rig: Rig, sha: str) -> bool:
+    """Return whether a start on paper may deploy its own: nothing ever was, or nothing but these prints.
+
+    Records from before the rest of the code was hashed know the prints alone.
+    """
+    state = rig.kernel.state
+    is_new = not state.manifest_sha or (state.manifest_sha == sha and not state.code_sha)
+    return is_new and rig.venue != "live"
+
+
+def _not_deployed(what: str, found: str, deployed: str) -> str:
+    return (
+        f"{what} {found[:8]}) are not the deployed ones ({deployed[:8] or 'none'}): "
+        "run `qgtm deploy` to put them to work, or `git checkout qgtm` to go back."
     )
 
 
@@ -125,4 +142,5 @@ def _booted(rig: Rig, sha: str) -> Booted:
         account_number=rig.config.broker.account_number,
         strategies=tuple(rig.config.strategies.enabled),
         strategies_total=len(BY_NAME),
+        code_sha=rig.package.code_sha,
     )

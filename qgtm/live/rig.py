@@ -24,7 +24,7 @@ from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.journal import SqliteJournal
 from qgtm.adapters.kill_file import KillFile, KillWord
 from qgtm.adapters.lease import Lease
-from qgtm.adapters.manifest import Difference, Manifest, load_manifest, manifest_sha, verify_prints
+from qgtm.adapters.manifest import Difference, Package, load_package, manifest_sha, verify_prints
 from qgtm.adapters.proof import Proven, Prover, site_of
 from qgtm.adapters.snapshot import Snapshots, known_heads
 from qgtm.adapters.store import BarStore
@@ -82,7 +82,7 @@ class Rig:
     calendar: Calendar = field(init=False)
     journal: SqliteJournal = field(init=False)
     snapshots: Snapshots = field(init=False)
-    manifest: Manifest = field(init=False)
+    package: Package = field(init=False)  # as it was when this daemon started
     lease: Lease = field(init=False)
     store: BarStore = field(init=False)
     inbox: Inbox = field(init=False)
@@ -107,14 +107,18 @@ class Rig:
         self.clock = VenueClock(self.state_dir.exchange / "venue.json") if embedded else SystemClock()
 
     def check_prints(self, package: Path) -> tuple[Difference, ...]:
-        """Load the manifest that lies in `package` and return every print that differs from it."""
-        self.manifest = load_manifest(package)
-        return verify_prints(package, self.manifest)
+        """Load what lies in `package` and return every print that differs from its manifest."""
+        self.package = load_package(package)
+        return verify_prints(package, self.package.manifest)
+
+    def on_disk(self) -> Package:
+        """Return what lies on the disk now. Raises ExportError when it cannot be read."""
+        return load_package(PACKAGE)
 
     def open_record(self) -> None:
         """Open the journal and the snapshots beside it. Raises JournalError."""
         self.journal = SqliteJournal(self.state_dir.journal)
-        self.snapshots = Snapshots(self.state_dir.snapshots, manifest_sha(self.manifest))
+        self.snapshots = Snapshots(self.state_dir.snapshots, manifest_sha(self.package.manifest))
 
     def audit(self) -> Audit:
         """Walk the journal's chain from the newest snapshot on, and hold it against all of them."""

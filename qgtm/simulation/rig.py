@@ -15,7 +15,7 @@ from qgtm.adapters.audit import Audit
 from qgtm.adapters.call_budget import CallBudget
 from qgtm.adapters.chain import GENESIS, BadRow, walk
 from qgtm.adapters.files import StateDir
-from qgtm.adapters.manifest import Difference, Manifest, load_manifest, manifest_sha
+from qgtm.adapters.manifest import Difference, Package, load_package, manifest_sha
 from qgtm.config import Config
 from qgtm.exchange.core import Exchange
 from qgtm.keys import Endpoints
@@ -72,9 +72,9 @@ class Ground(Protocol):
 
 
 @cache
-def the_manifest() -> Manifest:
-    """Return the manifest of the prints, read once."""
-    return load_manifest(PACKAGE)
+def the_package() -> Package:
+    """Return what lies on the disk, read once."""
+    return load_package(PACKAGE)
 
 
 class Reader:
@@ -128,16 +128,20 @@ class VirtualRig(Rig):
 
     def check_prints(self, package: Path) -> tuple[Difference, ...]:
         """Return a difference where somebody tampered with a print."""
-        self.manifest = the_manifest()
+        self.package = the_package()
         if self.ground.is_tampered:
             return (Difference("edited", "strategies/tsmom", "tsmom was printed as aa and is bb on disk."),)
         return ()
+
+    def on_disk(self) -> Package:
+        """Return what lies on the disk."""
+        return the_package()
 
     def open_record(self) -> None:
         """Open the record on the machine's disk."""
         disk: Disk = self.ground.disk
         self.journal = _any(MemoryRecord(disk, self._effect))
-        self.snapshots = _any(MemorySnapshots(disk, manifest_sha(self.manifest), self._effect))
+        self.snapshots = _any(MemorySnapshots(disk, manifest_sha(self.package.manifest), self._effect))
 
     def audit(self) -> Audit:
         """Walk the chain from the newest snapshot on."""

@@ -15,6 +15,7 @@ from qgtm.core.events import (
     AlertRaised,
     Booted,
     CashMoved,
+    Deployed,
     Event,
     FlatConfirmed,
     Latched,
@@ -42,6 +43,19 @@ class Alert:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The code that connects the fund, as it was deployed last: its hash, since when, by whom.
+
+    `is_change` is False for the first that this record knows.
+    """
+
+    sha: str
+    since: datetime
+    by: str
+    is_change: bool
+
+
 @dataclass
 class Chronicle:
     """Take the journal's events in, in order; read the fields at any time.
@@ -49,7 +63,8 @@ class Chronicle:
     `ended` says how the last request to both operators ended. `at` is the last row's venue time.
     `first_sample_s` is process time at the last daemon's first sample of the account, taken within the second
     in which it goes live. `halt` is what halted last, `held_then` what was open at that moment, and `flat_at`
-    when the broker showed nothing more; `latched` says of each latch when and why it last came on.
+    when the broker showed nothing more; `latched` says of each latch when and why it last came on,
+    and `code` what is deployed beside the prints.
     """
 
     state: State = field(default_factory=State)
@@ -64,6 +79,7 @@ class Chronicle:
     halt: ModeChanged | None = None
     held_then: frozenset[str] = frozenset()
     flat_at: datetime | None = None
+    code: Code | None = None
     latched: dict[Latch, tuple[datetime, str]] = field(default_factory=dict)
     _closed_at: datetime | None = None
     _base_at: datetime | None = None
@@ -79,6 +95,8 @@ class Chronicle:
 
     def _note(self, event: Event, at: datetime) -> None:
         match event:
+            case Deployed() if event.code_sha != self.state.code_sha:
+                self.code = Code(event.code_sha, at, event.by, bool(self.state.code_sha))
             case Booted():
                 self.booted, self.stopped, self.first_sample_s = event, None, None
             case Stopped():

@@ -5,7 +5,7 @@ What is not known is None, or says so in words; nothing is guessed.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
@@ -23,6 +23,7 @@ from qgtm.views.matter import (
     Undelivered,
     Watchdog,
     matters,
+    moment,
     practice_said,
     undelivered_said,
 )
@@ -33,6 +34,7 @@ from qgtm.views.words import percent
 
 CENT: Final = Decimal("0.01")
 MILLIONTH: Final = Decimal("0.000001")
+CHANGE_SHOWN: Final = timedelta(days=7)
 
 
 class Daemon(StrEnum):
@@ -121,6 +123,7 @@ class Summary:
     watchdog: Watchdog | None
     matters: tuple[Matter, ...]
     notes: tuple[str, ...]
+    code: str
 
 
 def summary(chronicle: Chronicle, outside: Outside, limits: Limits) -> Summary:
@@ -167,7 +170,8 @@ def summary(chronicle: Chronicle, outside: Outside, limits: Limits) -> Summary:
         held_by=outside.held_by,
         watchdog=outside.watchdog,
         matters=matters(chronicle, outside.wall_at, outside.watchdog, outside.report),
-        notes=_notes(outside),
+        notes=_notes(chronicle, outside),
+        code=code_said(chronicle),
         as_of=chronicle.at,
         problem=outside.journal_problem,
         next_step=_next_step(chronicle, outside),
@@ -237,6 +241,8 @@ def _notices(chronicle: Chronicle, outside: Outside) -> tuple[str, ...]:
     booted, state, found = chronicle.booted, chronicle.state, []
     if booted and booted.manifest_sha and state.manifest_sha != booted.manifest_sha:
         found.append("New strategies are deployed and wait for a restart.")
+    elif booted and booted.code_sha and state.code_sha != booted.code_sha:
+        found.append("New code is deployed and waits for a restart.")
     if outside.undelivered and outside.undelivered.failing:
         found.append(undelivered_said(outside.undelivered))
     if state.limits_looser:
@@ -244,12 +250,29 @@ def _notices(chronicle: Chronicle, outside: Outside) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _notes(outside: Outside) -> tuple[str, ...]:
+def code_said(chronicle: Chronicle) -> str:
+    """Return which code connects the fund, and since when."""
+    code = chronicle.code
+    return f"{code.sha[:8]}, since {moment(code.since)} ({code.by})" if code else "unknown: none is recorded"
+
+
+def _changed_code(chronicle: Chronicle) -> str:
+    """Return the line for whoever compares: for a week after a change of what connects the fund."""
+    code, at = chronicle.code, chronicle.at
+    if code is None or at is None or not code.is_change or at - code.since > CHANGE_SHOWN:
+        return ""
+    return (
+        f"The code that connects the fund was changed on {moment(code.since)} by {code.by}; it is now "
+        f"{code.sha[:8]}. If nobody told you why, ask."
+    )
+
+
+def _notes(chronicle: Chronicle, outside: Outside) -> tuple[str, ...]:
     """Return what is worth a line and no colour."""
     found = outside.undelivered
     waits = undelivered_said(found) if found and not found.failing else ""
     practice = practice_said(outside.speed, outside.watchdog)
-    return tuple(line for line in (waits, practice) if line)
+    return tuple(line for line in (_changed_code(chronicle), waits, practice) if line)
 
 
 def risk_words(switch: KillSwitch) -> str:

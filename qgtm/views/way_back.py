@@ -10,6 +10,8 @@ def way_back(state: State) -> str | None:
     if Latch.BREAK in latches and state.breaks:
         command = f'`qgtm reconcile --accept {min(state.breaks)} --reason "…"`'
         return f"OpA, once it is clear why: {command} takes the broker's number."
+    if Latch.DISCONNECTED in latches and state.broker_lost is None and not state.is_clean:
+        return "Both books are being compared; then OpA can let it trade again."
     if Latch.DISCONNECTED in latches and state.broker_lost is None:
         return 'OpA, after a look at the orders: `qgtm ack disconnected --reason "…"` lets it trade again.'
     if Latch.OPERATOR_HALT in latches:

@@ -8,7 +8,7 @@ import pytest
 import qgtm
 from qgtm import cli
 from qgtm.adapters.inbox import Inbox
-from qgtm.adapters.manifest import Difference, Manifest, manifest_sha
+from qgtm.adapters.manifest import Difference, Manifest, code_sha, manifest_sha
 from qgtm.cli import deploy
 from qgtm.core.commands import Deploy
 
@@ -37,9 +37,11 @@ def test_deployment_is_a_command_in_the_inbox_with_the_manifests_checksum(
     sha = manifest_sha(Manifest({}))
     with Inbox(state / "inbox.db") as inbox:
         (wish,) = inbox.wishes(after=0)
-    assert wish.command == Deploy(manifest_sha=sha, by="OpA")
+    rest = code_sha(Path(qgtm.__file__).parent)
+    assert wish.command == Deploy(manifest_sha=sha, code_sha=rest, by="OpA")
     said = capsys.readouterr().out
-    assert f"Command 1 asks for the deployment of 0 prints, manifest {sha[:12]}." in said
+    assert f"Command 1 asks for the deployment of 0 prints, manifest {sha[:12]}," in said
+    assert f"connects them, {rest[:12]}." in said
     assert "at its next start" in said
 
 

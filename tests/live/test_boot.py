@@ -18,7 +18,7 @@ import pytest
 from qgtm.adapters.clock import SystemClock
 from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.journal import JournalReader
-from qgtm.adapters.manifest import load_manifest, manifest_sha
+from qgtm.adapters.manifest import load_manifest, load_package, manifest_sha
 from qgtm.config import load_config
 from qgtm.core.bar import BarSet
 from qgtm.core.commands import Deploy, Flatten, Halt
@@ -39,6 +39,7 @@ from qgtm.core.events import (
     WentLive,
 )
 from qgtm.core.mode import Latch
+from qgtm.engine.state import State
 from qgtm.live import boot as booting
 from qgtm.live import groundwork
 from qgtm.live.perform import perform
@@ -209,12 +210,78 @@ def test_print_that_nobody_deployed_is_refused_until_somebody_does(
     rig.close()
     assert "run `qgtm deploy`" in said
     with Inbox(stage.state.inbox) as inbox:
-        wish = Deploy(manifest_sha=manifest_sha(load_manifest(package)), by="OpA")
+        lies = load_package(package)
+        wish = Deploy(manifest_sha=manifest_sha(lies.manifest), code_sha=lies.code_sha, by="OpA")
         inbox.put(wish, "OpA", datetime(2023, 2, 1, tzinfo=UTC))
     rig = stage.rig()
     assert stage.boot(rig)
     assert [e.by for e in rig.facts(Deployed)] == ["first start", "OpA"]
     rig.close()
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of the package that the boot looks at."""
+    copy = tmp_path / "qgtm"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(groundwork, "PACKAGE", copy)
+    return copy
+
+
+@pytest.mark.fault("I9", "J15")
+@pytest.mark.invariant("V18")
+@pytest.mark.parametrize("what", ["live/wish.py", "web/page.py", "watchdog/kernel.py", "extra.py"])
+def test_code_that_connects_and_that_nobody_deployed_is_refused_until_somebody_does(
+    what: str, stage: Stage, package: Path
+) -> None:
+    booted_once(stage)
+    path = package / what
+    path.write_text((path.read_text() if path.exists() else "") + "# another word\n")
+    rig = stage.rig()
+    said = refused(stage, rig, 2)
+    rig.close()
+    assert "the files that connect them (code" in said
+    assert "run `qgtm deploy`" in said
+    with Inbox(stage.state.inbox) as inbox:
+        lies = load_package(package)
+        wish = Deploy(manifest_sha=manifest_sha(lies.manifest), code_sha=lies.code_sha, by="OpA")
+        inbox.put(wish, "OpA", datetime(2023, 2, 1, tzinfo=UTC))
+    rig = stage.rig()
+    assert stage.boot(rig)
+    first, second = rig.facts(Deployed)
+    assert first.manifest_sha == second.manifest_sha
+    assert first.code_sha != second.code_sha == rig.facts(Booted)[-1].code_sha
+    rig.close()
+
+
+def test_what_python_and_editors_leave_behind_is_no_change_of_code(stage: Stage, package: Path) -> None:
+    booted_once(stage)
+    (package / "live" / "__pycache__").mkdir(exist_ok=True)
+    (package / "live" / "__pycache__" / "wish.cpython-313.pyc").write_bytes(b"x")
+    (package / "live" / ".wish.py.swp").write_bytes(b"x")
+    rig = stage.rig()
+    assert stage.boot(rig)
+    rig.close()
+
+
+@pytest.mark.parametrize(
+    ("venue", "manifest", "code", "is_first"),
+    [
+        ("embedded", "", "", True),  # nothing was ever deployed
+        ("embedded", "now", "", True),  # a record from before the rest was hashed
+        ("paper", "now", "", True),
+        ("embedded", "before", "", False),
+        ("embedded", "now", "before", False),
+        ("live", "", "", False),
+        ("live", "now", "", False),
+    ],
+)
+def test_only_paper_deploys_its_own_and_only_where_nobody_has(
+    venue: str, manifest: str, code: str, is_first: bool
+) -> None:
+    state = State(manifest_sha=manifest, code_sha=code)
+    rig: Any = SimpleNamespace(venue=venue, kernel=SimpleNamespace(state=state))
+    assert groundwork._is_first(rig, "now") is is_first
 
 
 @pytest.mark.fault("I5")

@@ -1,31 +1,38 @@
 """What a command leads to, written in one append with the word that it was taken."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from qgtm.adapters.inbox import Wish
-from qgtm.adapters.manifest import Manifest, load_manifest, manifest_sha
+from qgtm.adapters.manifest import load_package, manifest_sha
 from qgtm.core.commands import AcceptBreak, Acknowledge, Command, Deploy, Halt
 from qgtm.core.events import (
     AlertRaised,
     BreakAccepted,
     BreakFound,
+    BrokerFound,
     BrokerLost,
     CommandTaken,
     Deployed,
+    Event,
     Latched,
+    Reconciled,
     Unlatched,
 )
 from qgtm.core.mode import Latch
+from qgtm.core.request import Person
 from qgtm.engine.state import State
 from qgtm.live.rig import PACKAGE
 from qgtm.live.wish import facts_of
+from qgtm.reporting.outbox import recipients
 from tests.engine.making import begun, dec
 from tests.engine.persons import seal
 
-MANIFEST: Manifest = load_manifest(PACKAGE)
+LIES: Final = load_package(PACKAGE)
+SHA: Final = manifest_sha(LIES.manifest)
 BROKEN = begun(
     BreakFound(subject="GLD", ours=dec(400), brokers=dec(500), detail="x"),
     Latched(latch=Latch.BREAK, reason="x"),
@@ -37,10 +44,10 @@ BROKEN = begun(
 def led_to(command: Command | None, state: State = BROKEN, problem: str = "") -> Any:
     kind = type(command).__name__
     at = datetime(2026, 1, 6, tzinfo=UTC)
-    taken, fact = facts_of(
+    taken, fact, *_ = facts_of(
         Wish(command_id=7, at=at, by="OpA", kind=kind, command=command, problem=problem),
         state,
-        MANIFEST,
+        lambda: LIES,
         seal(),
     )
     assert taken == CommandTaken(command_id=7, kind=kind, by="OpA")
@@ -48,9 +55,29 @@ def led_to(command: Command | None, state: State = BROKEN, problem: str = "") ->
 
 
 def test_deployment_of_what_lies_on_disk_is_recorded_with_every_module() -> None:
-    fact = led_to(Deploy(manifest_sha=manifest_sha(MANIFEST), by="OpA"))
+    fact = led_to(Deploy(manifest_sha=SHA, code_sha=LIES.code_sha, by="OpA"))
     assert isinstance(fact, Deployed)
-    assert (fact.manifest_sha, set(fact.modules)) == (manifest_sha(MANIFEST), set(MANIFEST.prints))
+    assert (fact.manifest_sha, set(fact.modules)) == (SHA, set(LIES.manifest.prints))
+    assert fact.code_sha == LIES.code_sha
+
+
+@pytest.mark.fault("J15")
+def test_deployment_is_told_to_both_with_what_it_changes() -> None:
+    before = Deployed(manifest_sha=SHA, modules={}, by="first start", code_sha="0ld0ld0ld0")
+    wish = Wish(
+        command_id=7,
+        at=datetime(2026, 1, 6, tzinfo=UTC),
+        by="OpA",
+        kind="Deploy",
+        command=Deploy(manifest_sha=SHA, code_sha=LIES.code_sha, by="OpA"),
+    )
+    _, fact, alert = facts_of(wish, begun(before), lambda: LIES, seal())
+    assert isinstance(alert, AlertRaised)
+    assert recipients(alert) == (Person.OPA, Person.OPB)
+    assert f"the code that connects (now {LIES.code_sha[:8]}, before 0ld0ld0l)" in alert.text
+    assert "strategies" not in alert.text
+    again = facts_of(replace(wish, command_id=8), begun(before, fact), lambda: LIES, seal())
+    assert not [each for each in again if isinstance(each, AlertRaised)]
 
 
 def test_break_is_accepted_at_the_brokers_number() -> None:
@@ -63,16 +90,48 @@ def test_halt_latches_at_once() -> None:
     assert fact == Latched(latch=Latch.OPERATOR_HALT, reason="OpB: I do not like this")
 
 
-@pytest.mark.parametrize("latch", ["operator_halt", "disconnected"])
-def test_latch_is_cleared_after_looking(latch: str) -> None:
-    fact = led_to(Acknowledge(latch=latch, reason="looked", by="OpA"))
-    assert fact == Unlatched(latch=Latch(latch), reason="looked", by="OpA")
+def test_latch_is_cleared_after_looking() -> None:
+    fact = led_to(Acknowledge(latch="operator_halt", reason="looked", by="OpA"))
+    assert fact == Unlatched(latch=Latch.OPERATOR_HALT, reason="looked", by="OpA")
+
+
+CLEAN = Reconciled(breaks=(), positions={}, cash_usd=dec(1))
+UNCLEAN = Reconciled(breaks=("GLD",), positions={}, cash_usd=dec(1))
+GONE = (CLEAN, BrokerLost(reason="3 tries failed"), Latched(latch=Latch.DISCONNECTED, reason="x"))
+BACK = (*GONE, BrokerFound())
+BROKE = BreakFound(subject="GLD", ours=dec(400), brokers=dec(500), detail="x")
+TAKEN = BreakAccepted(subject="GLD", brokers=dec(500), reason="x", by="OpA")
+
+
+@pytest.mark.fault("B2")
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        (GONE, "3 tries failed"),
+        (BACK, "have not been compared since"),
+        ((*BACK, BROKE, UNCLEAN), "breaks are open (GLD)"),
+        ((*BACK, BROKE, UNCLEAN, TAKEN), "have not been compared since"),
+        ((*BACK, CLEAN), ""),
+        ((*BACK, BROKE, UNCLEAN, TAKEN, CLEAN), ""),
+    ],
+)
+def test_disconnection_is_acknowledged_after_a_clean_comparison_only(
+    facts: tuple[Event, ...], says: str
+) -> None:
+    fact = led_to(Acknowledge(latch="disconnected", reason="looked", by="OpA"), begun(*facts))
+    if says:
+        assert isinstance(fact, AlertRaised)
+        assert says in fact.text
+    else:
+        assert fact == Unlatched(latch=Latch.DISCONNECTED, reason="looked", by="OpA")
 
 
 @pytest.mark.parametrize(
     ("command", "says"),
     [
         (Deploy(manifest_sha="f" * 64, by="OpA"), "run `qgtm deploy` again"),
+        (Deploy(manifest_sha=SHA, code_sha="f" * 64, by="OpA"), "deployed code ffffffff"),
+        (Deploy(manifest_sha=SHA, by="OpA"), "deployed code none"),
         (AcceptBreak(subject="SLV", reason="x", by="OpA"), "no open break in SLV"),
         (AcceptBreak(subject="GLD", reason="  ", by="OpA"), "add --reason"),
         (Acknowledge(latch="break", reason="x", by="OpA"), "accepted by its subject"),
@@ -86,10 +145,3 @@ def test_command_that_cannot_be_followed_says_why_and_what_to_do(command: Comman
     )
     assert isinstance(fact, AlertRaised)
     assert (fact.level, says in fact.text) == ("yellow", True)
-
-
-def test_disconnection_is_not_acknowledged_while_the_broker_is_gone() -> None:
-    gone = begun(BrokerLost(reason="3 tries failed"), Latched(latch=Latch.DISCONNECTED, reason="x"))
-    fact = led_to(Acknowledge(latch="disconnected", reason="x", by="OpA"), gone)
-    assert isinstance(fact, AlertRaised)
-    assert "3 tries failed" in fact.text

@@ -288,7 +288,7 @@ def dead_man_sleeps(patch: MonkeyPatch) -> None:
 
 def tampered_prints_are_let_in(patch: MonkeyPatch) -> None:
     def check(self: Any, package: Any) -> tuple[()]:
-        self.manifest = virtual.the_manifest()
+        self.package = virtual.the_package()
         return ()
 
     patch.setattr(virtual.VirtualRig, "check_prints", check)

@@ -10,6 +10,7 @@ import pytest
 from qgtm.core.events import (
     BreakFound,
     CoolOffCounted,
+    Deployed,
     Event,
     FlatConfirmed,
     Latched,
@@ -36,7 +37,7 @@ from qgtm.views.matter import (
     watchdog_said,
 )
 from qgtm.views.summary import Summary, summary
-from tests.views.told import LIMITS, MORNING, WATCHDOG, live, opened, outside, sample, told, traded
+from tests.views.told import LIMITS, MORNING, WATCHDOG, boot, live, opened, outside, sample, told, traded
 
 WALL = datetime(2026, 3, 2, 19, 30, tzinfo=UTC)
 REQUEST = Request(
@@ -300,6 +301,32 @@ def test_dead_man_that_counts_seconds_is_said_beside_the_dot() -> None:
     (note,) = seen(watchdog=short, speed=390.0).notes
     assert note.endswith("silence of 20s closes everything.")
     assert seen(watchdog=short, speed=1.0).notes == ()
+
+
+def deployed(code: str, by: str = "OpA") -> Deployed:
+    return Deployed(manifest_sha="m", modules={}, by=by, code_sha=code)
+
+
+@pytest.mark.fault("J15")
+def test_code_that_was_changed_is_said_for_a_week_in_words() -> None:
+    first = [deployed("a" * 64, "first start")]
+    assert (seen(first).notes, seen(first).code[:8]) == ((), "aaaaaaaa")
+    (note,) = seen(first, deployed("b" * 64)).notes
+    assert note == (
+        "The code that connects the fund was changed on Mon 02 Mar, 09:35 New York by OpA; it is now "
+        "bbbbbbbb. If nobody told you why, ask."
+    )
+    changed = told(live(), first, deployed("b" * 64))
+    changed.at = MORNING + timedelta(days=8)
+    after = summary(changed, outside(wall_at=WALL), LIMITS)
+    assert (after.notes, after.code) == ((), "bbbbbbbb, since Mon 02 Mar, 09:35 New York (OpA)")
+
+
+def test_code_that_is_deployed_while_another_runs_waits_for_a_restart() -> None:
+    running = replace(boot(), code_sha="a" * 64)
+    events = (deployed("a" * 64), running, deployed("b" * 64))
+    assert "New code is deployed and waits for a restart." in seen(*events).sentence
+    assert "restart" not in seen(*events, replace(running, code_sha="b" * 64)).sentence
 
 
 def test_alerts_without_a_channel_are_a_plain_line() -> None:

@@ -21,6 +21,7 @@ from qgtm.core.events import (
     ModeChanged,
     OrderRejected,
     OrderUnknown,
+    Reconciled,
     Stopped,
     StrategyDisabled,
     Unlatched,
@@ -120,6 +121,7 @@ def test_unread_journal_is_red_and_says_the_next_step() -> None:
     assert "audit verify" in (seen_.next_step or "")
 
 
+CLEAN = Reconciled(breaks=(), positions={}, cash_usd=D(0))
 BROKER_LATCH = Latched(latch=Latch.DISCONNECTED, reason="no answer")
 
 
@@ -128,7 +130,8 @@ BROKER_LATCH = Latched(latch=Latch.DISCONNECTED, reason="no answer")
     [
         ((), None),
         ((LOST, BROKER_LATCH), None),  # as long as it is away there is nothing to clear
-        ((LOST, BROKER_LATCH, FOUND), "qgtm ack disconnected --reason"),
+        ((LOST, BROKER_LATCH, FOUND), "being compared"),
+        ((LOST, BROKER_LATCH, CLEAN, FOUND), "qgtm ack disconnected --reason"),
         ((Latched(latch=Latch.OPERATOR_HALT, reason="r"),), "qgtm ack operator_halt --reason"),
         ((GLD_BREAK, Latched(latch=Latch.BREAK, reason="r")), "qgtm reconcile --accept GLD --reason"),
         ((Stopped(reason="told to stop"),), "qgtm up"),
