@@ -10,6 +10,7 @@ from qgtm.core.events import BreakFound, CashMoved, Event, OrderAdopted, Reconci
 from qgtm.core.ids import epoch_of
 from qgtm.core.order import Order
 from qgtm.core.reducing import is_flattening
+from qgtm.core.universe import SYMBOLS
 from qgtm.engine.intent import owned
 from qgtm.engine.reconcile import find_breaks, find_cash_break, find_foreign_orders
 from qgtm.engine.state import NO_MONEY, State
@@ -98,18 +99,49 @@ def differences(state: State, books: Books) -> list[Event]:
         *find_cash_break(state.cash_usd, books.account.cash_usd),
         *find_foreign_orders(known, open_there),
     )
+    found = (*found, *_unseen_trades(state, books, {each.subject for each in found}))
     fresh = [each for each in (*found, *_vanished(state, found)) if not _is_known(state, each)]
     record = Reconciled(
         breaks=tuple(sorted({each.subject for each in found} | set(state.breaks))),
         positions=brokers,
         cash_usd=books.account.cash_usd,
+        foreign=tuple(sorted(order.client_order_id for order in _foreign(known, books))),
     )
     return [*fresh, record]
 
 
+def _foreign(known: Collection[str], books: Books) -> list[BrokerOrder]:
+    """Return the filled orders that nobody of ours can have made."""
+    strange = [o for o in books.orders if o.filled_quantity and o.client_order_id not in known]
+    return [o for o in strange if epoch_of(o.client_order_id) is None]
+
+
+def _unseen_trades(state: State, books: Books, found: Collection[str]) -> list[BreakFound]:
+    """Return a break for each foreign trade since the last look that no difference of shares tells of.
+
+    Somebody bought and sold between two looks: both books agree, and yet somebody else trades here.
+    What the first comparison of a record finds was before it.
+    """
+    if state.foreign is None:
+        return []
+    told = {*found, *(subject for subject in state.breaks if subject in SYMBOLS)}
+    seen = set(state.foreign) - state.breaks.keys()  # a ticket stays as it is until it is accepted
+    return [
+        BreakFound(
+            subject=order.client_order_id,
+            ours=NO_MONEY,
+            brokers=order.filled_quantity,
+            detail=f"Somebody else's order in {order.symbol} filled, at {order.filled_price:f}, and both "
+            "books agree again: see the broker's activity list for who trades there.",
+        )
+        for order in _foreign({*state.orders, *state.accepted}, books)
+        if order.client_order_id not in seen | told and order.symbol not in told
+    ]
+
+
 def _foreign_fills(known: Collection[str], books: Books) -> dict[str, str]:
     """Return, by symbol, a sentence about the fills of orders that are not ours."""
-    strange = [o for o in books.orders if o.filled_quantity and o.client_order_id not in known]
+    strange = _foreign(known, books)
     return {
         symbol: "Orders there that this journal does not hold: "
         + "; ".join(
@@ -118,7 +150,7 @@ def _foreign_fills(known: Collection[str], books: Books) -> dict[str, str]:
             if o.symbol == symbol
         )
         + "."
-        for symbol in sorted({o.symbol for o in strange if epoch_of(o.client_order_id) is None})
+        for symbol in sorted({o.symbol for o in strange})
     }
 
 

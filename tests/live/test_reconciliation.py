@@ -1,13 +1,14 @@
 """Reading the broker's side and telling the difference: our own facts first, then breaks, never an order."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from qgtm.core.events import BreakFound, CashMoved, OrderUpdated, Reconciled
+from qgtm.core.events import BreakAccepted, BreakFound, CashMoved, OrderUpdated, Reconciled
 from qgtm.core.order import OrderState
-from qgtm.engine.state import changed
+from qgtm.engine.state import State, changed
 from qgtm.live.reconciliation import Books, differences, late_news, read_books
 from qgtm.ports import Account, BrokerOrder
 from tests.engine.making import CASH, NOON, begun, bought, dec, kinds, order
@@ -100,7 +101,51 @@ def test_late_news_are_orders_and_cash_flows() -> None:
 def test_books_that_agree_are_recorded_with_what_the_broker_holds() -> None:
     state = begun(*bought(7))
     (record,) = differences(state, books(state.cash_usd, (position("GLD", 7),)))
-    assert record == Reconciled(breaks=(), positions={"GLD": dec(7)}, cash_usd=state.cash_usd)
+    assert record == Reconciled(breaks=(), positions={"GLD": dec(7)}, cash_usd=state.cash_usd, foreign=())
+
+
+def traded_by_hand(client_order_id: str, symbol: str = "GLD") -> BrokerOrder:
+    order = theirs(client_order_id, OrderState.FILLED)
+    return replace(order, symbol=symbol, filled_quantity=dec(5), filled_price=dec(100))
+
+
+def compared(state: State, read: Books) -> tuple[State, list[str]]:
+    """Return the state after a comparison, and what it found."""
+    facts = differences(state, read)
+    for fact in facts:
+        state = changed(state, fact)
+    return state, [each.subject for each in facts if isinstance(each, BreakFound)]
+
+
+@pytest.mark.fault("C9", "B10")
+def test_shares_that_somebody_bought_and_sold_between_two_looks_get_tickets_until_accepted() -> None:
+    before, found = compared(begun(), books(orders=(traded_by_hand("of-old"),)))
+    assert found == []  # the first comparison finds what was before this record
+    hands = books(orders=tuple(traded_by_hand(each) for each in ("of-old", "bought", "sold")))
+    after, found = compared(before, hands)
+    assert found == ["bought", "sold"]
+    again, found = compared(after, hands)
+    assert (found, sorted(again.breaks), again.is_clean) == ([], ["bought", "sold"], False)
+    for each in ("bought", "sold"):
+        again = changed(again, BreakAccepted(subject=each, brokers=dec(5), reason="me", by="OpA"))
+    last, found = compared(again, hands)
+    assert (found, last.breaks, last.is_clean) == ([], {}, True)
+
+
+@pytest.mark.fault("C9")
+def test_trade_by_hand_that_moved_shares_has_one_ticket_and_none_more_once_accepted() -> None:
+    before, _ = compared(begun(), books())
+    hands = books(positions=(position("GLD", 5),), orders=(traded_by_hand("bought"),))
+    after, found = compared(before, hands)
+    assert found == ["GLD"]
+    accepted = changed(after, BreakAccepted(subject="GLD", brokers=dec(5), reason="me", by="OpA"))
+    assert compared(accepted, hands)[1] == []
+
+
+def test_orders_of_our_own_form_are_nobody_elses() -> None:
+    before, _ = compared(begun(), books())
+    ours = traded_by_hand(order(5).client_order_id)
+    assert compared(before, books(orders=(ours,)))[1] == []
 
 
 @pytest.mark.parametrize(
