@@ -29,21 +29,21 @@ class Picture:
 
 def curve(bars: Bars, values: FloatArray, name: str, label: str = "") -> Any:
     """Return one line over the sessions; `name` says what it is, with its unit."""
-    hv = _holoviews()
+    hv = plotting()
     days = np.array([date.fromordinal(int(each)) for each in bars.sessions], dtype="datetime64[D]")
-    return hv.Curve((days, values), "session", name, label=label).opts(**_titled(name))
+    return hv.Curve((days, values), "session", name, label=label).opts(**titled(name))
 
 
 def overlay(bars: Bars, series: Sequence[tuple[str, FloatArray]], name: str) -> Any:
     """Return several lines over the sessions, with a legend."""
     lines = [curve(bars, values, name, label) for label, values in series]
-    return _holoviews().Overlay(lines).opts(legend_position="right", **_titled(name))
+    return plotting().Overlay(lines).opts(legend_position="right", **titled(name))
 
 
 def histogram(values: FloatArray, bins: int, name: str) -> Any:
     """Return how often each value comes; `name` says what it is, with its unit."""
     counts, edges = np.histogram(values, bins)
-    return _holoviews().Histogram((edges, counts), kdims=name, vdims="how often").opts(**WIDE)
+    return plotting().Histogram((edges, counts), kdims=name, vdims="how often").opts(**WIDE)
 
 
 def equity_picture(bars: Bars, equity: FloatArray) -> Any:
@@ -54,7 +54,7 @@ def equity_picture(bars: Bars, equity: FloatArray) -> Any:
 def drawdown_picture(bars: Bars, drawdown: FloatArray) -> Any:
     """Return the fall from the peak in percent, drawn downwards."""
     fall = curve(bars, -100 * drawdown, "drawdown, %")
-    return _holoviews().Area(fall).opts(alpha=0.4, **_titled("drawdown, %"))
+    return plotting().Area(fall).opts(alpha=0.4, **titled("drawdown, %"))
 
 
 def position_picture(bars: Bars, weights: FloatArray) -> Any:
@@ -64,13 +64,14 @@ def position_picture(bars: Bars, weights: FloatArray) -> Any:
 
 def shown(*pictures: Any, text: str) -> Picture:
     """Draw the pictures one below the other; `text` says in words what is to be seen."""
-    hv = _holoviews()
+    hv = plotting()
     page = hv.Layout(list(pictures)).cols(1).opts(sublabel_format="", vspace=0.5, fig_size=200)
     drawn, _ = hv.renderer("matplotlib").instance(fig="svg")(page)
     return Picture(str(drawn), text)
 
 
-def _titled(name: str) -> dict[str, Any]:
+def titled(name: str) -> dict[str, Any]:
+    """Return the options of a low, wide picture over time with its name above it."""
     from matplotlib.dates import DateFormatter
 
     months = cast(Any, DateFormatter)("%Y-%m")
@@ -85,7 +86,8 @@ def _titled(name: str) -> dict[str, Any]:
     }
 
 
-def _holoviews() -> Any:
+def plotting() -> Any:
+    """Return HoloViews with its matplotlib backend, without what would load scripts from the network."""
     import holoviews as hv
     import holoviews.plotting.mpl  # it registers the backend; hv.extension would also load scripts
 
