@@ -36,6 +36,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "audit": "check the journal's chain, and read what stands in it",
         "report": "make the Sunday report",
         "incident": "make the report of a halt that closed everything",
+        "leaks": "show that look-ahead would be found, on thirty planted leaks",
     },
     "Change": {
         "export": "print the notebooks into modules, or compare both",
