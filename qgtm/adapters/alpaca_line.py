@@ -15,10 +15,10 @@ from functools import partial
 from http.client import HTTPException
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from weakref import WeakSet
 
-from requests import Session
+from requests import Response, Session
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -30,6 +30,8 @@ CONNECT_S: Final = 3.0
 READ_S: Final = 5.0
 WHOLE_S: Final = 4.8  # faults A2: a call has ended after five seconds
 CUT_LINES: Final = 8  # given-up threads that may still be stuck in a name look-up
+PIECE_BYTES: Final = 65_536
+T = TypeVar("T")
 
 
 class NoAnswer(Exception):
@@ -41,6 +43,10 @@ class NoAnswer(Exception):
     def __init__(self, reason: str, *, is_held_back: bool = False) -> None:
         super().__init__(reason)
         self.is_held_back = is_held_back
+
+
+class TooLong(NoAnswer):
+    """The answer is longer than any that can be meant; what came of it is thrown away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +140,32 @@ def session_with(adapter: BaseAdapter) -> Session:
     return session
 
 
-def _sent(session: Session, method: str, url: str, options: Mapping[str, Any]) -> Reply:
+def _sent(
+    session: Session,
+    method: str,
+    url: str,
+    options: Mapping[str, Any],
+    read_s: float,
+    most_bytes: int | None,
+) -> Reply:
     try:
         told = {**options, "allow_redirects": False}  # keys and orders go to this address or nowhere
-        response = session.request(method, url, timeout=(CONNECT_S, READ_S), **told)
-        return Reply(response.status_code, response.headers, response.content)
+        told["stream"] = most_bytes is not None
+        response = session.request(method, url, timeout=(CONNECT_S, read_s), **told)
+        body = response.content if most_bytes is None else _within(response, most_bytes)
+        return Reply(response.status_code, response.headers, body)
     except (OSError, HTTPError, HTTPException) as problem:  # every fault of requests is an OSError
         raise NoAnswer(f"{type(problem).__name__}: {problem}") from problem
+
+
+def _within(response: Response, most_bytes: int) -> bytes:
+    body = bytearray()
+    with response:
+        for piece in response.iter_content(PIECE_BYTES):  # unpacked, so that a packed one cannot burst
+            body += piece
+            if len(body) > most_bytes:
+                raise TooLong(f"the answer is longer than {most_bytes} bytes")
+    return bytes(body)
 
 
 class _Worker:
@@ -148,12 +173,12 @@ class _Worker:
 
     def __init__(self) -> None:
         self.gate = _Gate()
-        self._jobs: SimpleQueue[tuple[Future[Reply], Callable[[Session], Reply]] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[Future[Any], Callable[[Session], Any]] | None] = SimpleQueue()
         self.thread = Thread(target=self._run, name="alpaca-call", daemon=True)
         self.thread.start()
 
-    def ask(self, job: Callable[[Session], Reply], whole_s: float) -> Future[Reply]:
-        answer: Future[Reply] = Future()
+    def ask(self, job: Callable[[Session], Any], whole_s: float) -> Future[Any]:
+        answer: Future[Any] = Future()
         self.gate.begin(whole_s)
         self._jobs.put((answer, job))
         return answer
@@ -176,11 +201,21 @@ class Line:
     """Calls to one server, one at a time, each with an end.
 
     With an `adapter` (an exchange in this very process) calls run where they are made, in no
-    thread, so that a simulation stays in order.
+    thread, so that a simulation stays in order. `read_s` is the longest silence within a call;
+    `most_bytes`, where it is given, the longest reply.
     """
 
-    def __init__(self, whole_s: float = WHOLE_S, adapter: BaseAdapter | None = None) -> None:
+    def __init__(
+        self,
+        whole_s: float = WHOLE_S,
+        adapter: BaseAdapter | None = None,
+        *,
+        read_s: float = READ_S,
+        most_bytes: int | None = None,
+    ) -> None:
         self._whole_s = whole_s
+        self._read_s = read_s
+        self._most_bytes = most_bytes
         self._inline = session_with(adapter) if adapter is not None else None
         self._worker: _Worker | None = None
         self._cut: list[_Worker] = []
@@ -188,14 +223,23 @@ class Line:
 
     def ask(self, method: str, url: str, options: Mapping[str, Any]) -> Reply:
         """Return the whole reply; raise NoAnswer when none has come in time."""
+        call = partial(_sent, read_s=self._read_s, most_bytes=self._most_bytes)
+        return self.lend(partial(call, method=method, url=url, options=options))
+
+    def lend(self, job: Callable[[Session], T]) -> T:
+        """Return what `job` makes of our session, for a client that brings its own calls.
+
+        Raises NoAnswer when it is not done in time, and whatever the job raises.
+        """
         if self._inline is not None:
-            return _sent(self._inline, method, url, options)
+            return job(self._inline)
         with self._turn:
-            job = partial(_sent, method=method, url=url, options=options)
-            answer = self._ready().ask(job, self._whole_s)
+            answer: Future[T] = self._ready().ask(job, self._whole_s)
             try:
                 return answer.result(self._whole_s)
             except TimeoutError:
+                if answer.done():  # it came at the last moment, or the job itself ran out of time
+                    return answer.result()
                 self._give_up()
                 raise NoAnswer(f"no whole answer within {self._whole_s} s") from None
 
