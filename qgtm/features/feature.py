@@ -30,7 +30,8 @@ class Feature:
     `compute` returns, for every session of what is seen, (n,) for a feature of the whole market or (n, k)
     with a column for each of `symbols`; NaN where it is not known. Its newest row over the last `warm_up`
     sessions is that over the whole history, to the bit; a feature with a `fold` has no such length, and
-    `compute` is then the fold over all sessions. Equal names are the same feature.
+    `compute` is then the fold over all sessions. `window` is what it takes where the features that it gets
+    are known already, which makes the live step short. Equal names are the same feature.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Feature:
     compute: Callable[["Seen"], FloatArray]
     symbols: tuple[str, ...] = ()
     fold: Fold | None = None
+    window: int | None = None  # sessions; None says as many as `warm_up`
 
     def __hash__(self) -> int:
         return hash(self.name)

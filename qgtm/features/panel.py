@@ -55,6 +55,14 @@ class Panel:
         """Return some of the sessions; no copy."""
         return type(self)(self.names, self.values[rows], self.described[rows])
 
+    def beside(self, other: Self) -> Self:
+        """Return the columns of both, of the same sessions. Raises ValueError for a name in both."""
+        return type(self)(
+            (*self.names, *other.names),
+            np.concatenate([self.values, other.values], axis=1),
+            np.concatenate([self.described, other.described], axis=1),
+        )
+
     def select(self, names: Sequence[str]) -> Self:
         """Return the columns of `names`, in that order. Raises KeyError."""
         places = [self._place(name) for name in names]

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qgtm.core.universe import SYMBOLS
 from qgtm.features.bars import FloatArray
+from qgtm.features.feature import Feature
 
 
 # cell 6 of notebooks/features/returns.ipynb
@@ -102,7 +104,50 @@ def log_returns(close: FloatArray, horizon: int = PARAMS.horizon) -> FloatArray:
     return np.log(_ratio(close, horizon))
 
 
+# cell 14 of notebooks/features/returns.ipynb
+HORIZONS = (1, 2, 5, 10, 21, 42, 63, 126, 252)
+
+CLOSE = Feature(
+    name="close",
+    family="returns",
+    formula=f"c(t), carried over at most {PARAMS.carry_limit} missing sessions",
+    unit="dollars",
+    source="the exchange's daily bar",
+    reads=("close",),
+    warm_up=PARAMS.carry_limit + 1,
+    missing=f"the last close stands in for at most {PARAMS.carry_limit} missing ones",
+    compute=lambda seen: carried(seen.field("close", SYMBOLS)).T,
+    symbols=SYMBOLS,
+)
+
+
+def _log_return(horizon: int) -> Feature:
+    return Feature(
+        name=f"log_return_{horizon}",
+        family="returns",
+        formula=f"ln c(t) − ln c(t−{horizon})",
+        unit="log return",
+        source="Campbell, Lo and MacKinlay 1997, section 1.4.1",
+        reads=("close",),
+        warm_up=horizon + CLOSE.warm_up,
+        missing=CLOSE.missing,
+        compute=lambda seen: log_returns(seen.rows(CLOSE), horizon).T,
+        symbols=SYMBOLS,
+        window=horizon + 1,
+    )
+
+
+LOG_RETURN = {horizon: _log_return(horizon) for horizon in HORIZONS}
+DAILY = LOG_RETURN[1]
+FEATURES: tuple[Feature, ...] = (CLOSE, *LOG_RETURN.values())
+
+
 __all__ = [
+    "CLOSE",
+    "DAILY",
+    "FEATURES",
+    "HORIZONS",
+    "LOG_RETURN",
     "PARAMS",
     "Params",
     "carried",

@@ -1,5 +1,6 @@
 """What a rule may look at: the bars, what else was known at each close, and the features of both."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -18,13 +19,24 @@ class Shelf:
 
     def __init__(self) -> None:
         self._columns: dict[Feature, _Column] = {}
+        self._seen: Seen | None = None
+        self._windows: dict[int, Seen] = {}
 
     def column(self, feature: Feature, seen: "Seen") -> FloatArray:
         """Return the feature over all sessions of `seen`, which must be the whole history so far."""
         column = self._columns.get(feature)
         if column is None:
             column = self._columns[feature] = _Column(feature)
-        return column.grown(seen)
+        return column.grown(seen, self.window)
+
+    def window(self, seen: "Seen", n: int) -> "Seen":
+        """Return the last `n` sessions of `seen`, cut once for all features that need as many."""
+        if seen is not self._seen:
+            self._seen, self._windows = seen, {}
+        found = self._windows.get(n)
+        if found is None:
+            found = self._windows[n] = seen.tail(n)
+        return found
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the features that somebody reads."""
@@ -38,11 +50,11 @@ class _Column:
         self._values: FloatArray = np.empty(0)
         self._memory: Any = None
 
-    def grown(self, seen: "Seen") -> FloatArray:
+    def grown(self, seen: "Seen", window: Callable[["Seen", int], "Seen"]) -> FloatArray:
         n = len(seen)
         if n != self._n:
             if 0 < self._n == n - 1:
-                self._append(self._newest(seen))
+                self._append(self._newest(window(seen, self._feature.window or self._feature.warm_up)))
             else:
                 self._values, self._n = self._whole(seen), n
         return locked(self._values[: self._n])
@@ -53,9 +65,8 @@ class _Column:
         values, self._memory = folded(self._feature, seen)
         return values
 
-    def _newest(self, seen: "Seen") -> FloatArray:
+    def _newest(self, window: "Seen") -> FloatArray:
         fold = self._feature.fold
-        window = seen.tail(self._feature.warm_up)
         if fold is None:
             newest: FloatArray = self._feature.compute(window)[-1]
             return newest
@@ -99,6 +110,7 @@ class Seen:
         self._shelf = shelf
         self._whole: tuple[Seen, slice] | None = None
         self._kept: dict[Feature, FloatArray] = {}
+        self._rows: dict[tuple[str, ...], FloatArray] = {}
 
     def __len__(self) -> int:
         return len(self.bars)
@@ -118,6 +130,38 @@ class Seen:
             return whole.get(feature)[rows]
         return locked(feature.compute(self))
 
+    def rows(self, feature: Feature) -> FloatArray:
+        """Return the feature with time last: (k, n) or (n,), contiguous, so that windows copy nothing."""
+        return self._once(("feature", feature.name), lambda: self.get(feature).T)
+
+    def field(self, name: str, symbols: tuple[str, ...]) -> FloatArray:
+        """Return a field of the bars, (k, n) with a row for each of `symbols`; NaN for one without bars."""
+        return self._once(("field", name, *symbols), lambda: self._field(name, symbols))
+
+    def known(self, *names: str) -> FloatArray:
+        """Return series of the panel, (k, n) with a row for each of `names`; NaN where it lacks one."""
+        return self._once(("known", *names), lambda: self._series(self.panel.values, names, np.nan))
+
+    def days(self, *names: str) -> FloatArray:
+        """Return the ordinals (k, n) of the days that series describe, 0 where nothing is known."""
+        return self._once(("days", *names), lambda: self._series(self.panel.described, names, 0))
+
+    def _once(self, key: tuple[str, ...], make: Callable[[], Any]) -> FloatArray:
+        found = self._rows.get(key)
+        if found is None:
+            made = np.ascontiguousarray(make(), dtype=np.float64)
+            found = self._rows[key] = made if not made.flags.writeable else locked(made)
+        return found
+
+    def _field(self, name: str, symbols: tuple[str, ...]) -> FloatArray:
+        values: FloatArray = getattr(self.bars, name)
+        if symbols == self.bars.symbols:
+            return values.T
+        return _rows(values, self.bars.symbols, symbols, np.nan)
+
+    def _series(self, values: Any, names: tuple[str, ...], lacking: float) -> FloatArray:
+        return _rows(values, self.panel.names, names, lacking)
+
     def tail(self, n: int) -> Self:
         """Return the last `n` sessions, or all when there are fewer; features keep what came before."""
         if n >= len(self):
@@ -127,6 +171,32 @@ class Seen:
         cut._whole = (self, rows)
         return cut
 
+    def upto(self, n: int) -> Self:
+        """Return the first `n` sessions, or all; features keep their values, since they see no future."""
+        if n >= len(self):
+            return self
+        rows = slice(0, n)
+        cut = type(self)(self.bars.head(n), self.panel.rows(rows))
+        cut._whole = (self, rows)
+        return cut
+
+    def select(self, symbols: Sequence[str]) -> Self:
+        """Return the columns of `symbols`, in that order; panel and features stay. Raises KeyError."""
+        cut = type(self)(self.bars.select(symbols), self.panel)
+        cut._whole = (self, slice(None))
+        return cut
+
     def head(self, n: int) -> Self:
         """Return the first `n` sessions as if nothing had come after: no feature is taken over."""
         return self if n >= len(self) else type(self)(self.bars.head(n), self.panel.rows(slice(0, n)))
+
+
+def _rows(values: Any, held: tuple[str, ...], wanted: tuple[str, ...], lacking: float) -> FloatArray:
+    places = [held.index(name) if name in held else -1 for name in wanted]
+    if -1 not in places:
+        return np.asarray(values[:, places].T, dtype=np.float64)
+    found = np.full((len(wanted), len(values)), lacking)
+    for row, place in zip(found, places, strict=True):
+        if place >= 0:
+            row[:] = values[:, place]
+    return found

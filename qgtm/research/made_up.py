@@ -5,8 +5,10 @@ from datetime import date
 import numpy as np
 
 from qgtm.adapters.calendar import xnys
+from qgtm.core.universe import SYMBOLS
 from qgtm.features.bars import Bars, FloatArray
 
+Loadings = dict[str, tuple[float, float, float, float, float]]
 FIRST = date(2015, 1, 2)
 
 # symbol: first price, then what it takes of gold, silver and equity, and its own daily volatility
@@ -20,6 +22,29 @@ LOADINGS = {
     "SIL": (30.0, 0.7, 0.7, 0.5, 0.011),
     "SPY": (400.0, 0.0, 0.0, 1.0, 0.0005),
 }
+# The rest of the universe, for what reads all of it.
+OTHERS = {
+    **dict.fromkeys(("IAU", "SGOL", "GLDM"), (30.0, 1.0, 0.0, 0.0, 0.0006)),
+    "SIVR": (20.0, 0.0, 1.0, 0.0, 0.001),
+    "RING": (25.0, 1.7, 0.0, 0.4, 0.011),
+    "SILJ": (11.0, 0.8, 0.8, 0.5, 0.013),
+    "SLVP": (12.0, 0.7, 0.7, 0.5, 0.012),
+    "UGL": (60.0, 2.0, 0.0, 0.0, 0.001),
+    "GLL": (25.0, -2.0, 0.0, 0.0, 0.001),
+    "AGQ": (30.0, 0.0, 2.0, 0.0, 0.002),
+    "ZSL": (20.0, 0.0, -2.0, 0.0, 0.002),
+    "NUGT": (40.0, 3.4, 0.0, 0.8, 0.020),
+    "DUST": (15.0, -3.4, 0.0, -0.8, 0.020),
+    "TLT": (120.0, 0.3, 0.0, -0.3, 0.006),
+    "IEF": (100.0, 0.15, 0.0, -0.1, 0.003),
+    "SHY": (82.0, 0.02, 0.0, 0.0, 0.0008),
+    "UUP": (27.0, -0.2, 0.0, -0.05, 0.003),
+    "HYG": (78.0, 0.05, 0.0, 0.35, 0.002),
+    "LQD": (110.0, 0.1, 0.0, 0.1, 0.003),
+    "TIP": (108.0, 0.2, 0.0, 0.0, 0.002),
+    "VIXY": (40.0, 0.0, 0.0, -3.0, 0.020),
+    "CPER": (25.0, 0.1, 0.1, 0.4, 0.008),
+}
 DAILY_VOLATILITY = np.array([0.009, 0.016, 0.011])
 GOLD_IN_SILVER = 1.3
 
@@ -29,13 +54,23 @@ def made_up(sessions: int, seed: int) -> Bars:
 
     A longer market begins as a shorter one with the same seed does.
     """
-    draws = np.random.default_rng(seed).standard_normal((sessions, 3 + 4 * len(LOADINGS)))
+    return _bars(sessions, seed, LOADINGS)
+
+
+def made_up_universe(sessions: int, seed: int) -> Bars:
+    """Return `sessions` bars of every symbol of the universe, otherwise as `made_up` does."""
+    every = LOADINGS | OTHERS
+    return _bars(sessions, seed, {symbol: every[symbol] for symbol in SYMBOLS})
+
+
+def _bars(sessions: int, seed: int, loadings: Loadings) -> Bars:
+    draws = np.random.default_rng(seed).standard_normal((sessions, 3 + 4 * len(loadings)))
     drivers = _drivers(draws[:, :3])
     columns = [
-        _symbol(drivers, row, draws[:, 3 + 4 * i : 7 + 4 * i]) for i, row in enumerate(LOADINGS.values())
+        _symbol(drivers, row, draws[:, 3 + 4 * i : 7 + 4 * i]) for i, row in enumerate(loadings.values())
     ]
     opened, high, low, close, volume = (np.stack(each, axis=1) for each in zip(*columns, strict=True))
-    return Bars(_ordinals(sessions), tuple(LOADINGS), opened, high, low, close, volume)
+    return Bars(_ordinals(sessions), tuple(loadings), opened, high, low, close, volume)
 
 
 def _drivers(draws: FloatArray) -> FloatArray:
