@@ -157,13 +157,15 @@ class SessionClosed(Event):
 class BarsClosed(Event):
     """The daily bars of a finished session: open, high, low, close, volume by symbol.
 
-    `refused` names the symbols whose bar was nonsense, with the reason.
+    `refused` names the symbols whose bar was nonsense, with the reason. `known` is what else was known at
+    the close: by series the newest value, and the ordinal of the day that it describes.
     """
 
     session: date
     known_at: datetime
     bars: Mapping[str, tuple[float, float, float, float, float]]
     refused: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, tuple[float, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,16 +213,37 @@ class AccountSampled(Event):
     monotonic_s: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class BookValued(Event):
+    """The account has been mute for long: fresh prices of all that is held, the middle and the last trade."""
+
+    mids: Mapping[str, Decimal]
+    lasts: Mapping[str, Decimal]
+    monotonic_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookUnjudged(Event):
+    """The account has been mute for long, and prices that could stand in for it did not come."""
+
+    reason: str
+
+
 # --- decisions ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
 class SignalsComputed(Event):
-    """Every strategy's view after a session, in [-1, 1] by symbol, and what it carries on."""
+    """Every strategy's view after a session, in [-1, 1] by symbol, and what it carries on.
+
+    `paused` names the strategies that gave none because a feed of theirs is stale, with the feeds: their last
+    view stands.
+    """
 
     session: date
     signals: Mapping[str, Mapping[str, float | None]]
     carried: Mapping[str, object]
+    paused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

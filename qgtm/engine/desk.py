@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from qgtm.features.bars import Bars, FloatArray
+from qgtm.features.bars import FloatArray
+from qgtm.features.seen import Seen
 from qgtm.risk.limits import Limits
 
 
@@ -26,6 +27,7 @@ class Params:
     shrink_patience_s: int
     sample_every_s: int
     sample_closed_s: int
+    account_mute_s: int
     cap_share: float
     resend_after_s: int
 
@@ -38,6 +40,7 @@ PARAMS = Params(
     shrink_patience_s=60,  # the same past the soft cap, where the book has to shrink [30, 600]
     sample_every_s=10,  # process seconds between two samples of the account in a session [10, 60]
     sample_closed_s=600,  # process seconds between two samples out of hours, which confirm nothing [10, 3600]
+    account_mute_s=30,  # process seconds without the account until the book is valued without it [20, 300]
     cap_share=0.98,  # part of each cap that the book aims at: the gate counts at the limit price [0.90, 1.00]
     resend_after_s=30,  # venue seconds until an order that the broker does not know is sent again [5, 300]
 )
@@ -51,19 +54,21 @@ class Views(Protocol):
     @property
     def symbols(self) -> tuple[str, ...]: ...
     @property
+    def feeds(self) -> tuple[str, ...]: ...
+    @property
     def warm_up(self) -> int: ...
     @property
     def is_stateful(self) -> bool: ...
-    def step(self, carried: object | None, bars: Bars) -> tuple[object | None, FloatArray]: ...
+    def step(self, carried: object | None, seen: Seen) -> tuple[object | None, FloatArray]: ...
     def encode(self, carried: object | None) -> Any: ...
     def decode(self, written: Any) -> object | None: ...
 
 
 class Past(Protocol):
-    """The bars known so far; the newest session is the last row."""
+    """What is known so far; the newest session is the last row."""
 
     def __len__(self) -> int: ...
-    def bars(self) -> Bars: ...
+    def seen(self) -> Seen: ...
     def closes(self, symbols: Sequence[str], n: int) -> FloatArray: ...
     def average_volume(self, symbol: str, sessions: int) -> float | None: ...
 

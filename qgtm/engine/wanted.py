@@ -16,10 +16,12 @@ from qgtm.allocation.targets import Caps, book
 from qgtm.core.codec import canonical
 from qgtm.core.events import Event, SignalsComputed, StrategyDisabled, TargetsSet
 from qgtm.core.mode import Mode
+from qgtm.core.series import FeedName
 from qgtm.core.universe import TRADED
 from qgtm.engine.desk import Desk, Views
 from qgtm.engine.state import NO_MONEY, State
-from qgtm.features.bars import Bars, FloatArray
+from qgtm.features.bars import FloatArray
+from qgtm.features.seen import Seen
 from qgtm.risk.kill_switch import size_frac
 from qgtm.risk.limits import Limits
 
@@ -28,32 +30,42 @@ from qgtm.risk.limits import Limits
 def viewed(state: State, session: date, desk: Desk) -> list[Event]:
     """Return every strategy's view after `session`, and which of them are disabled from now on.
 
-    The newest row of `desk.history` is that session's. Raises nothing that a strategy raises,
-    but MemoryError: that is the machine's trouble and no strategy's.
+    A strategy whose feed is stale is paused: it is not asked, and its last view stands. The newest row of
+    `desk.history` is that session's. Raises nothing that a strategy raises, but MemoryError: that is the
+    machine's trouble and no strategy's.
     """
     signals: dict[str, Mapping[str, float | None]] = {}
     carried: dict[str, Any] = {}
     facts: list[Event] = []
-    bars = desk.history.bars()
+    paused: dict[str, tuple[str, ...]] = {}
+    seen = desk.history.seen()
     for strategy in desk.strategies:
         name = strategy.name
         if name in state.disabled:
             continue
+        if stale := waits_for(state, strategy):
+            paused[name] = stale
+            continue
         try:
-            signals[name], carried[name] = _view(strategy, state.carried.get(name), bars)
+            signals[name], carried[name] = _view(strategy, state.carried.get(name), seen)
         except MemoryError:
             raise  # the process ends rather than limps, and is started again
         except Exception as problem:  # noqa: BLE001 - a strategy may fail in any way, the loop may not
             facts.append(StrategyDisabled(strategy=name, reason=f"{type(problem).__name__}: {problem}"))
     kept = {name: value for name, value in carried.items() if value is not None}
-    return [*facts, SignalsComputed(session=session, signals=signals, carried=kept)]
+    return [*facts, SignalsComputed(session=session, signals=signals, carried=kept, paused=paused)]
 
 
-def _view(strategy: Views, written: Any, bars: Bars) -> tuple[dict[str, float | None], Any]:
+def waits_for(state: State, strategy: Views) -> tuple[str, ...]:
+    """Return the stale feeds that a strategy reads; bars are not among them, since the session is here."""
+    return tuple(feed for feed in strategy.feeds if feed in state.feeds_failed and feed != FeedName.OHLCV)
+
+
+def _view(strategy: Views, written: Any, seen: Seen) -> tuple[dict[str, float | None], Any]:
     if strategy.is_stateful and written is None:
-        carried, targets = _warmed(strategy, bars)
+        carried, targets = _warmed(strategy, seen)
     else:
-        carried, targets = strategy.step(strategy.decode(written), bars)
+        carried, targets = strategy.step(strategy.decode(written), seen)
     values = targets.tolist()
     if any(abs(value) > 1.0 for value in values):  # NaN is no view and passes
         raise ValueError(f"a view lies outside [-1, 1]: {values}")
@@ -64,11 +76,11 @@ def _view(strategy: Views, written: Any, bars: Bars) -> tuple[dict[str, float | 
     return view, written
 
 
-def _warmed(strategy: Views, bars: Bars) -> tuple[object | None, FloatArray]:
+def _warmed(strategy: Views, seen: Seen) -> tuple[object | None, FloatArray]:
     """Walk all that is known once, so that a carried state starts where the history does."""
-    carried, targets = strategy.step(None, bars.head(1))
-    for n in range(2, len(bars) + 1):
-        carried, targets = strategy.step(carried, bars.head(n))
+    carried, targets = strategy.step(None, seen.upto(1))
+    for n in range(2, len(seen) + 1):
+        carried, targets = strategy.step(carried, seen.upto(n))
     return carried, targets
 
 
@@ -164,5 +176,6 @@ __all__ = [
     "halved",
     "held_weight",
     "viewed",
+    "waits_for",
     "wanted",
 ]

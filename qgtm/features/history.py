@@ -6,22 +6,31 @@ from datetime import date
 import numpy as np
 
 from qgtm.features.bars import FIELDS, Bars, FloatArray, locked
+from qgtm.features.panel import Panel
+from qgtm.features.seen import Seen, Shelf
 
 Row = tuple[float, float, float, float, float]
+Known = tuple[float, int]  # a value, and the ordinal of the day that it describes
+EMPTY: Mapping[str, Known] = {}
 
 
 class History:
-    """Hold the bars of a fixed list of symbols, one row a session, and grow by doubling.
+    """Hold the bars of a fixed list of symbols and what is known beside them, one row a session.
 
-    Windows are views: nothing is copied per bar, and a row once appended never changes.
+    It grows by doubling. Windows are views: nothing is copied per bar, and a row once appended never changes.
     """
 
-    def __init__(self, symbols: Sequence[str], capacity: int = 1024) -> None:
+    def __init__(self, symbols: Sequence[str], series: Sequence[str] = (), capacity: int = 1024) -> None:
         self.symbols = tuple(symbols)
         self._column = {symbol: i for i, symbol in enumerate(self.symbols)}
         self._n = 0
         self._sessions = np.zeros(capacity, dtype=np.int64)
         self._fields = np.full((len(FIELDS), capacity, len(self.symbols)), np.nan)
+        self.series = tuple(series)
+        self._place = {name: i for i, name in enumerate(self.series)}
+        self._known = np.full((capacity, len(self.series)), np.nan)
+        self._described = np.zeros((capacity, len(self.series)), dtype=np.int64)
+        self._shelf = Shelf()
 
     def __len__(self) -> int:
         return self._n
@@ -31,10 +40,11 @@ class History:
         """Return the newest session, None when there is none."""
         return date.fromordinal(int(self._sessions[self._n - 1])) if self._n else None
 
-    def append(self, session: date, rows: Mapping[str, Row]) -> None:
-        """Append a session's bars; a symbol without one stays NaN, an unlisted symbol is passed over.
+    def append(self, session: date, rows: Mapping[str, Row], known: Mapping[str, Known] = EMPTY) -> None:
+        """Append a session's bars, and the newest values that were known when it closed.
 
-        Raises ValueError when the session is not later than the last: rows are never rewritten.
+        A symbol or series without one is NaN, an unlisted one is passed over. Raises ValueError when the
+        session is not later than the last: rows are never rewritten.
         """
         last = self.last_session
         if last is not None and session <= last:
@@ -42,10 +52,14 @@ class History:
         if self._n == len(self._sessions):
             self._double()
         self._sessions[self._n] = session.toordinal()
-        known = [symbol for symbol in rows if symbol in self._column]
-        if known:
-            columns = [self._column[symbol] for symbol in known]
-            self._fields[:, self._n, columns] = np.array([rows[symbol] for symbol in known]).T
+        listed = [symbol for symbol in rows if symbol in self._column]
+        if listed:
+            columns = [self._column[symbol] for symbol in listed]
+            self._fields[:, self._n, columns] = np.array([rows[symbol] for symbol in listed]).T
+        for name, (value, described) in known.items():
+            if name in self._place:
+                self._known[self._n, self._place[name]] = value
+                self._described[self._n, self._place[name]] = described
         self._n += 1
 
     def _double(self) -> None:
@@ -54,6 +68,13 @@ class History:
         grown = np.full((len(FIELDS), 2 * size, len(self.symbols)), np.nan)
         grown[:, :size] = self._fields
         self._fields = grown
+        self._known = np.concatenate([self._known, np.full_like(self._known, np.nan)])
+        self._described = np.concatenate([self._described, np.zeros_like(self._described)])
+
+    def seen(self) -> Seen:
+        """Return all that is known, as read-only arrays, with the features that somebody has asked for."""
+        panel = Panel(self.series, self._known[: self._n], self._described[: self._n])
+        return Seen(self.bars(), panel, self._shelf)
 
     def bars(self) -> Bars:
         """Return all that is known, as read-only arrays."""

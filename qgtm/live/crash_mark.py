@@ -7,7 +7,8 @@ from typing import Any
 
 from qgtm.core.events import StrategyDisabled
 from qgtm.engine.desk import Views
-from qgtm.features.bars import Bars, FloatArray
+from qgtm.features.bars import FloatArray
+from qgtm.features.seen import Seen
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Marked:
         return self.strategy.symbols
 
     @property
+    def feeds(self) -> tuple[str, ...]:
+        """Return the feeds that the strategy reads."""
+        return self.strategy.feeds
+
+    @property
     def warm_up(self) -> int:
         """Return how many sessions the strategy needs."""
         return self.strategy.warm_up
@@ -37,12 +43,12 @@ class Marked:
         """Return whether the strategy carries something from session to session."""
         return self.strategy.is_stateful
 
-    def step(self, carried: object | None, bars: Bars) -> tuple[object | None, FloatArray]:
+    def step(self, carried: object | None, seen: Seen) -> tuple[object | None, FloatArray]:
         """Let the strategy compute, under its mark."""
         with suppress(OSError):
             self.mark.write_text(self.name, "utf-8")
         try:
-            return self.strategy.step(carried, bars)
+            return self.strategy.step(carried, seen)
         finally:
             with suppress(OSError):
                 self.mark.unlink()

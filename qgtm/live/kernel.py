@@ -8,6 +8,7 @@ from typing import Any, Final
 from qgtm.core.effects import Effect
 from qgtm.core.events import (
     BarsClosed,
+    BookUnjudged,
     CashMoved,
     Event,
     FeedFailed,
@@ -68,7 +69,7 @@ class Kernel:
     def _remember(self, event: BarsClosed) -> None:
         last = self.history.last_session
         if last is None or event.session > last:
-            self.history.append(event.session, event.bars)
+            self.history.append(event.session, event.bars, event.known)
 
 
 def leads_to_nothing(event: Event, after: Step) -> bool:
@@ -92,6 +93,7 @@ IS_KNOWN: Final[dict[type[Event], Callable[[State, Any], bool]]] = {
     MarketHoursSeen: lambda state, event: event == state.market,
     CashMoved: lambda state, event: event.activity_id in state.flow_ids,
     FeedFailed: lambda state, event: event.feed in state.feeds_failed,
+    BookUnjudged: lambda state, event: state.unjudged is not None,
     FeedRecovered: lambda state, event: event.feed not in state.feeds_failed,
     BarsClosed: lambda state, event: state.bars_session is not None and event.session <= state.bars_session,
 }

@@ -9,6 +9,7 @@ import numpy as np
 
 from qgtm.features.bars import Bars, FloatArray
 from qgtm.features.returns import carried, log_returns, windows
+from qgtm.features.seen import Seen
 from qgtm.strategies import Strategy
 
 SHORT = 5  # a lookback for functions that ask for one and have no usual value
@@ -118,17 +119,18 @@ def live_differs(
 
 def strategy_future_seen(strategy: Strategy, bars: Bars, ends: Iterable[int]) -> list[int]:
     """Return the ends at which cutting the future changed a target that had been given before."""
-    window = bars.select(strategy.symbols)
+    window = Seen(bars.select(strategy.symbols))
     whole = strategy.module.signal(window)
     return [end for end in ends if not _same(strategy.module.signal(window.head(end)), whole[:end])]
 
 
 def strategy_live_differs(strategy: Strategy, bars: Bars) -> list[int]:
     """Return the sessions at which the live step's targets are not those of the whole history at once."""
-    whole = strategy.module.signal(bars.select(strategy.symbols))
+    seen = Seen(bars)
+    whole = strategy.module.signal(seen.select(strategy.symbols))
     carried_state, differs = None, []
     for i in range(len(bars)):
-        carried_state, targets = strategy.step(carried_state, bars.head(i + 1))
+        carried_state, targets = strategy.step(carried_state, seen.head(i + 1))
         if not _same(targets, whole[i]):
             differs.append(i)
     return differs

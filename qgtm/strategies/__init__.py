@@ -8,7 +8,8 @@ from typing import Any, Protocol, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from qgtm.features.bars import Bars, FloatArray
+from qgtm.features.bars import FloatArray
+from qgtm.features.seen import Seen
 from qgtm.strategies import donchian_breakout, gold_silver_ratio, miners_vs_metal, tsmom
 
 __all__ = ["BY_NAME", "STRATEGIES", "Strategy", "StrategyModule"]
@@ -19,7 +20,7 @@ STRATEGIES: tuple[ModuleType, ...] = (donchian_breakout, gold_silver_ratio, mine
 class StrategyModule(Protocol):
     """What every printed strategy module defines; one with entry and exit rules adds three more names.
 
-    Those are `start(params)`, `view(bars, params)` (rows, m), a row for each session from the first that
+    Those are `start(params)`, `view(seen, params)` (rows, m), a row for each session from the first that
     is warm, and `update(state, row, params)`; `signal` is then the fold of `update` over `view`.
     """
 
@@ -30,7 +31,7 @@ class StrategyModule(Protocol):
     warm_up: int
     PARAMS: Any
 
-    def signal(self, bars: Bars, params: Any = ...) -> FloatArray:
+    def signal(self, seen: Seen, params: Any = ...) -> FloatArray:
         """Return targets (n, k) in [-1, 1] of the strategy's budget; NaN is no view."""
         ...
 
@@ -52,6 +53,11 @@ class Strategy:
         return cast(tuple[str, ...], self.module.symbols)
 
     @property
+    def feeds(self) -> tuple[str, ...]:
+        """Return the feeds that it reads; it is paused while one of them is stale."""
+        return cast(tuple[str, ...], self.module.FEEDS)
+
+    @property
     def warm_up(self) -> int:
         """Return the sessions that its last row needs to be exact."""
         return cast(int, self.module.warm_up)
@@ -65,21 +71,21 @@ class Strategy:
         """Return the state before the first bar; None for a strategy that carries none."""
         return cast(object, self.module.start(self.module.PARAMS)) if self.is_stateful else None
 
-    def step(self, carried: object | None, bars: Bars) -> tuple[object | None, FloatArray]:
+    def step(self, carried: object | None, seen: Seen) -> tuple[object | None, FloatArray]:
         """Take the newest session in: return the state after it and the targets (k,).
 
-        `bars` may hold more symbols and more sessions than needed. `carried` is what the step before
+        `seen` may hold more symbols and more sessions than needed. `carried` is what the step before
         returned, None to start. Raises KeyError when a symbol has no column.
         """
-        window = bars.tail(self.warm_up).select(self.symbols)
+        window = seen.tail(self.warm_up).select(self.symbols)
         if not self.is_stateful:
             return None, self.module.signal(window)[-1]
         params = self.module.PARAMS
         before = self.start() if carried is None else carried
-        seen = self.module.view(window, params)
-        if not len(seen):  # not warm yet: nothing was seen, so nothing is learnt
+        rows = self.module.view(window, params)
+        if not len(rows):  # not warm yet: nothing was seen, so nothing is learnt
             return before, np.full(len(self.symbols), np.nan)
-        return cast(tuple[object, FloatArray], self.module.update(before, seen[-1], params))
+        return cast(tuple[object, FloatArray], self.module.update(before, rows[-1], params))
 
     def encode(self, carried: object | None) -> Any:
         """Return the state as JSON values, exactly: a float becomes the text of its `repr`."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qgtm.features.bars import Bars, FloatArray
+from qgtm.features.bars import FloatArray
+from qgtm.features.seen import Seen
 from qgtm.features.trend import channel_high
 
 NAME = "donchian_breakout"
@@ -49,11 +50,12 @@ def broken(extremes: FloatArray, rows: int, lookback: int) -> FloatArray:
     return np.where(extremes[:, -rows:] > channel, 1.0, 0.0)
 
 
-def view(bars: Bars, params: Params = PARAMS) -> FloatArray:
+def view(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return (rows, 4 k): up and down through the long channel, up and down through the short one.
 
     One row for each session from the first that is warm; NaN for a symbol without a bar. Raises nothing.
     """
+    bars = seen.bars
     rows = len(bars) - sessions_needed(params) + 1
     if rows < 1:
         return np.empty((0, 4 * len(bars.symbols)))
@@ -93,11 +95,11 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
     return State(sides), np.where(np.isnan(row[:k]), np.nan, np.array(sides) / k)
 
 
-def signal(bars: Bars, params: Params = PARAMS) -> FloatArray:
+def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, symbols) in [-1, 1] of the budget: the fold of `update` over `view`."""
-    state, targets = start(params), np.full((len(bars), len(bars.symbols)), np.nan)
-    seen = view(bars, params)
-    for i, row in enumerate(seen, start=len(bars) - len(seen)):
+    state, targets = start(params), np.full(seen.bars.close.shape, np.nan)
+    rows = view(seen, params)
+    for i, row in enumerate(rows, start=len(seen) - len(rows)):
         state, targets[i] = update(state, row, params)
     return targets
 

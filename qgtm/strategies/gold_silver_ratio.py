@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from qgtm.features import relative_value
-from qgtm.features.bars import Bars, FloatArray
+from qgtm.features.bars import FloatArray
 from qgtm.features.relative_value import Band, half_life, last_z, spread_side
 from qgtm.features.returns import carried, together, windows
+from qgtm.features.seen import Seen
 
 NAME = "gold_silver_ratio"
 CATEGORY = "C"
@@ -53,12 +54,13 @@ warm_up = sessions_needed(PARAMS)
 
 
 # cell 7 of notebooks/strategies/gold_silver_ratio.ipynb
-def view(bars: Bars, params: Params = PARAMS) -> FloatArray:
+def view(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return (rows, 2 lookback): the window of log gold, then that of log silver.
 
     One row for each session from the first that is warm; NaN where a window has a hole too wide to carry
     over, and where either has no bar today. Raises nothing.
     """
+    bars = seen.bars
     rows = len(bars) - sessions_needed(params) + 1
     if rows < 1:
         return np.empty((0, 2 * params.lookback))
@@ -102,11 +104,11 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
     return State(hedge, side), legs(side, ratio)
 
 
-def signal(bars: Bars, params: Params = PARAMS) -> FloatArray:
+def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, 2) in [-1, 1] of the budget: the fold of `update` over `view`."""
-    state, targets = start(params), np.full((len(bars), len(bars.symbols)), np.nan)
-    seen = view(bars, params)
-    for i, row in enumerate(seen, start=len(bars) - len(seen)):
+    state, targets = start(params), np.full(seen.bars.close.shape, np.nan)
+    rows = view(seen, params)
+    for i, row in enumerate(rows, start=len(seen) - len(rows)):
         state, targets[i] = update(state, row, params)
     return targets
 

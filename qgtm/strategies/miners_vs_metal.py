@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qgtm.features.bars import Bars, FloatArray
+from qgtm.features.bars import FloatArray
 from qgtm.features.relative_value import Band, half_life, last_z, spread_side, two_betas
 from qgtm.features.returns import carried, together, windows
+from qgtm.features.seen import Seen
 
 NAME = "miners_vs_metal"
 CATEGORY = "C"
@@ -63,12 +64,13 @@ def residual(logs: FloatArray, lookback: int) -> tuple[FloatArray, FloatArray, F
     return miners - beta_gold[:, None] * gold - beta_equity[:, None] * equity, beta_gold, beta_equity
 
 
-def view(bars: Bars, params: Params = PARAMS) -> FloatArray:
+def view(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return (rows, 4): z of the spread, half-life in sessions, beta on gold, beta on equity.
 
     One row for each session from the first that is warm; NaN where a window has a hole too wide to carry
     over, and where one of the three has no bar today. Raises nothing.
     """
+    bars = seen.bars
     rows = len(bars) - sessions_needed(params) + 1
     if rows < 1:
         return np.empty((0, 4))
@@ -107,11 +109,11 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
     return State(side), legs(side, beta) if side else np.zeros(3)
 
 
-def signal(bars: Bars, params: Params = PARAMS) -> FloatArray:
+def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, 3) in [-1, 1] of the budget: the fold of `update` over `view`."""
-    state, targets = start(params), np.full((len(bars), len(bars.symbols)), np.nan)
-    seen = view(bars, params)
-    for i, row in enumerate(seen, start=len(bars) - len(seen)):
+    state, targets = start(params), np.full(seen.bars.close.shape, np.nan)
+    rows = view(seen, params)
+    for i, row in enumerate(rows, start=len(seen) - len(rows)):
         state, targets[i] = update(state, row, params)
     return targets
 

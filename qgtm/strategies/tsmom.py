@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qgtm.features.bars import Bars, FloatArray
+from qgtm.features.bars import FloatArray
 from qgtm.features.returns import carried, log_returns, padded
+from qgtm.features.seen import Seen
 from qgtm.features.volatility import realised_volatility
 
 NAME = "tsmom"
@@ -68,19 +69,20 @@ def volatility(close: FloatArray, rows: int, lookback: int) -> FloatArray:
 
 
 # cell 8 of notebooks/strategies/tsmom.ipynb
-def signal(bars: Bars, params: Params = PARAMS) -> FloatArray:
+def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, symbols) in [-1, 1] of the budget, NaN where there is no view.
 
     Source: Moskowitz, Ooi and Pedersen 2012, section 4.1, with three horizons. Raises nothing.
     """
+    bars = seen.bars
     rows = len(bars) - sessions_needed(params) + 1
     if rows < 1:
         return np.full(bars.close.shape, np.nan)
-    seen = np.ascontiguousarray(bars.close.T)
-    close = carried(seen, params.carry_limit)
+    known = np.ascontiguousarray(bars.close.T)
+    close = carried(known, params.carry_limit)
     scale = params.target_volatility / volatility(close, rows, params.volatility_lookback)
     targets = np.clip(direction(close, rows, params.horizons) * scale, -1, 1) / len(bars.symbols)
-    return padded(np.where(np.isnan(seen[:, -rows:]), np.nan, targets), len(bars)).T
+    return padded(np.where(np.isnan(known[:, -rows:]), np.nan, targets), len(bars)).T
 
 
 __all__ = [

@@ -31,6 +31,7 @@ from qgtm.engine.live_loop import Step, step
 from qgtm.engine.state import State, folded
 from qgtm.features.bars import Bars, FloatArray
 from qgtm.features.history import History
+from qgtm.features.seen import Seen
 
 LIMITS = load_config(Path(__file__).resolve().parents[2] / "qgtm_config.toml", {}).limits
 SESSION = date(2026, 1, 6)
@@ -169,13 +170,14 @@ class Made:
     view: Callable[[Bars], Any]
     memory: bool = False
     warm_up: int = 2
+    feeds: tuple[str, ...] = ("ohlcv",)
 
     @property
     def is_stateful(self) -> bool:
         return self.memory
 
-    def step(self, carried: Any, bars: Bars) -> tuple[Any, FloatArray]:
-        return (carried or 0) + 1 if self.memory else None, self.view(bars)
+    def step(self, carried: Any, seen: Seen) -> tuple[Any, FloatArray]:
+        return (carried or 0) + 1 if self.memory else None, self.view(seen.bars)
 
     def encode(self, carried: Any) -> Any:
         return carried

@@ -19,7 +19,7 @@ from pathlib import Path
 from qgtm.live.crash_mark import Marked
 from tests.engine.making import Made, desk
 strategy = Made("sleeper", ("GLD",), lambda bars: print("computes", flush=True) or time.sleep(600))
-Marked(strategy, Path(sys.argv[1])).step(None, desk().history.bars())
+Marked(strategy, Path(sys.argv[1])).step(None, desk().history.seen())
 """
 
 
@@ -41,7 +41,7 @@ def test_strategy_that_hangs_until_the_process_is_killed_is_disabled_by_the_next
 
 
 def test_strategy_that_comes_back_or_raises_leaves_no_mark(tmp_path: Path) -> None:
-    mark, bars = tmp_path / "at_work", desk().history.bars()
+    mark, bars = tmp_path / "at_work", desk().history.seen()
 
     def raising(_: object) -> object:
         assert mark.read_text() == "bad"
@@ -64,7 +64,7 @@ def test_strategy_under_its_mark_is_the_strategy(tmp_path: Path) -> None:
 
 def test_disk_that_takes_no_mark_lets_the_strategy_compute(tmp_path: Path) -> None:
     marked = Marked(always("good", GLD=0.5), tmp_path / "is" / "not" / "there")
-    assert np.asarray(marked.step(None, desk().history.bars())[1]).tolist() == [0.5]
+    assert np.asarray(marked.step(None, desk().history.seen())[1]).tolist() == [0.5]
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00"])

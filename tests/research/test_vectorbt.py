@@ -13,6 +13,7 @@ from qgtm.research.backtest import backtest, vectorbt_equity
 from qgtm.research.made_up import made_up
 from qgtm.strategies import STRATEGIES
 from qgtm.features.bars import Bars, FIELDS
+from qgtm.features.seen import Seen
 
 made = made_up(420, 5)
 holes = np.random.default_rng(1).random(made.close.shape) < 0.1
@@ -20,7 +21,7 @@ fields = [np.where(holes, np.nan, getattr(made, name)) for name in FIELDS]
 for bars in (made, Bars(made.sessions, made.symbols, *fields)):
     for module in STRATEGIES:
         window = bars.select(module.symbols)
-        targets = module.signal(window)
+        targets = module.signal(Seen(window))
         ours = backtest(window, targets, 3.0)
         theirs = vectorbt_equity(window, ours.bought, 3.0)
         np.testing.assert_allclose(theirs.to_numpy(), ours.equity, rtol=1e-9)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from qgtm.features.bars import FloatArray
+from qgtm.features.seen import Seen
 from qgtm.strategies import donchian_breakout, gold_silver_ratio, miners_vs_metal, tsmom
 from tests.answers.read import answer, bars_of_closes
 
@@ -13,7 +14,7 @@ def expected(columns: dict[str, FloatArray], symbols: tuple[str, ...]) -> FloatA
 
 def test_tsmom_targets_agree_with_the_rule_in_pandas() -> None:
     known = answer("tsmom")
-    found = tsmom.signal(bars_of_closes(known, tsmom.symbols))
+    found = tsmom.signal(Seen(bars_of_closes(known, tsmom.symbols)))
     np.testing.assert_allclose(found, expected(known, tsmom.symbols), rtol=1e-10, equal_nan=True)
 
 
@@ -21,13 +22,13 @@ def test_donchian_positions_agree_with_those_read_off_a_drawn_path() -> None:
     known = answer("donchian")
     columns = dict.fromkeys(donchian_breakout.symbols, known["close"])
     bars = bars_of_closes(columns, donchian_breakout.symbols, reach=0.25)
-    found = donchian_breakout.signal(bars, donchian_breakout.Params(entry=5, leave=3))
+    found = donchian_breakout.signal(Seen(bars), donchian_breakout.Params(entry=5, leave=3))
     np.testing.assert_array_equal(found, np.repeat(known["side"][:, None] / 4, 4, axis=1))
 
 
 def test_gold_silver_targets_agree_with_a_filter_in_matrices() -> None:
     known = answer("gold_silver_ratio")
-    found = gold_silver_ratio.signal(bars_of_closes(known, gold_silver_ratio.symbols))
+    found = gold_silver_ratio.signal(Seen(bars_of_closes(known, gold_silver_ratio.symbols)))
     wanted = expected(known, gold_silver_ratio.symbols)
     np.testing.assert_allclose(found, wanted, rtol=1e-8, equal_nan=True)
     assert (wanted[:, 0] > 0).any()
@@ -36,7 +37,7 @@ def test_gold_silver_targets_agree_with_a_filter_in_matrices() -> None:
 
 def test_miners_targets_agree_with_least_squares_by_another_library() -> None:
     known = answer("miners_vs_metal")
-    found = miners_vs_metal.signal(bars_of_closes(known, miners_vs_metal.symbols))
+    found = miners_vs_metal.signal(Seen(bars_of_closes(known, miners_vs_metal.symbols)))
     wanted = expected(known, miners_vs_metal.symbols)
     np.testing.assert_allclose(found, wanted, rtol=1e-8, equal_nan=True)
     assert (wanted[:, 0] > 0).any()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from qgtm.features.bars import FIELDS, Bars, FloatArray
+from qgtm.features.seen import Seen
 from qgtm.research import parity
 from qgtm.research.history import history_from_folder
 from qgtm.research.made_up import made_up
@@ -55,24 +56,24 @@ def test_strategy_stepped_bar_by_bar_gives_the_targets_of_the_whole(strategy: St
 @pytest.mark.mistake(11)
 @EVERY
 def test_strategy_has_views_to_compare_at_all(strategy: Strategy, bars: Bars) -> None:
-    targets = strategy.module.signal(bars.select(strategy.symbols))
+    targets = strategy.module.signal(Seen(bars.select(strategy.symbols)))
     assert np.isnan(targets[: strategy.warm_up - 1]).all()
     assert np.isfinite(targets[strategy.warm_up - 1 :]).mean() > 0.3
 
 
 @EVERY
 def test_strategy_whose_state_went_through_json_goes_on_as_before(strategy: Strategy, bars: Bars) -> None:
-    whole = strategy.module.signal(bars.select(strategy.symbols))
+    whole = strategy.module.signal(Seen(bars.select(strategy.symbols)))
     state = None
     for i in range(len(bars)):
         state = strategy.decode(json.loads(json.dumps(strategy.encode(state), allow_nan=False)))
-        state, targets = strategy.step(state, bars.head(i + 1))
+        state, targets = strategy.step(state, Seen(bars.head(i + 1)))
         assert np.array_equal(targets, whole[i], equal_nan=True)
 
 
 @EVERY
 def test_strategy_asks_for_at_most_its_budget(strategy: Strategy, bars: Bars) -> None:
-    targets = strategy.module.signal(bars.select(strategy.symbols))
+    targets = strategy.module.signal(Seen(bars.select(strategy.symbols)))
     assert np.nansum(np.abs(targets), axis=1).max() <= 1 + 1e-12
     assert np.nanmax(np.abs(targets)) > 0
 
@@ -80,13 +81,13 @@ def test_strategy_asks_for_at_most_its_budget(strategy: Strategy, bars: Bars) ->
 @EVERY
 def test_strategy_has_no_view_of_a_symbol_without_a_bar(strategy: Strategy, bars: Bars) -> None:
     window = bars.select(strategy.symbols)
-    assert np.isnan(strategy.module.signal(window)[np.isnan(window.close)]).all()
+    assert np.isnan(strategy.module.signal(Seen(window))[np.isnan(window.close)]).all()
 
 
 def test_strategy_before_it_is_warm_has_no_view_and_learns_nothing() -> None:
     few = made_up(30, 1)
     for strategy in BY_NAME.values():
-        state, targets = strategy.step(None, few)
+        state, targets = strategy.step(None, Seen(few))
         assert np.isnan(targets).all()
         assert state == strategy.start()
 
@@ -94,7 +95,8 @@ def test_strategy_before_it_is_warm_has_no_view_and_learns_nothing() -> None:
 # The test of the test: a look-ahead planted in a strategy is found.
 
 
-def planted_signal(bars: Bars) -> FloatArray:
+def planted_signal(seen: Seen) -> FloatArray:
+    bars = seen.bars
     return np.roll(np.sign(np.diff(bars.close, axis=0, prepend=np.nan)), -1, axis=0)
 
 
@@ -113,7 +115,8 @@ def test_planted_look_ahead_is_found_bar_by_bar() -> None:
 
 
 def test_strategy_with_too_short_a_warm_up_is_found_bar_by_bar() -> None:
-    def mean_of_ten(bars: Bars) -> FloatArray:
+    def mean_of_ten(seen: Seen) -> FloatArray:
+        bars = seen.bars
         out = np.full(bars.close.shape, np.nan)
         for i in range(9, len(bars)):
             out[i] = bars.close[i - 9 : i + 1].mean(axis=0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from qgtm.features.bars import Bars, FloatArray
+from qgtm.features.seen import Seen
 from qgtm.research.history import history_from_folder
 from qgtm.strategies import Strategy, gold_silver_ratio, miners_vs_metal
 
@@ -24,7 +25,7 @@ def stepped(module: object, bars: Bars) -> tuple[list[object], FloatArray]:
     strategy = Strategy(module)  # type: ignore[arg-type]
     state, states, targets = None, [], []
     for i in range(len(bars)):
-        state, row = strategy.step(state, bars.head(i + 1))
+        state, row = strategy.step(state, Seen(bars.head(i + 1)))
         states.append(state)
         targets.append(row)
     return states, np.array(targets)
@@ -65,7 +66,10 @@ def test_gold_silver_pair_does_not_move_with_silver(beta: float) -> None:
 @pytest.mark.parametrize("betas", [(1.8, 0.4), (1.0, 0.0)])
 def test_miners_legs_cancel_the_gold_beta_at_every_session(betas: tuple[float, float]) -> None:
     bars = pair_market(("GDX", "GLD", "SPY"), betas, 7)
-    seen, targets = miners_vs_metal.view(bars), miners_vs_metal.signal(bars)[miners_vs_metal.warm_up - 1 :]
+    seen, targets = (
+        miners_vs_metal.view(Seen(bars)),
+        miners_vs_metal.signal(Seen(bars))[miners_vs_metal.warm_up - 1 :],
+    )
     is_in = targets[:, 0] != 0
     assert is_in.sum() > 50
     left = targets[:, 0] * seen[:, 2] + targets[:, 1]
@@ -76,14 +80,14 @@ def test_miners_legs_cancel_the_gold_beta_at_every_session(betas: tuple[float, f
 
 def test_miners_pair_does_not_move_with_gold() -> None:
     bars = pair_market(("GDX", "GLD", "SPY"), (1.8, 0.4), 8)
-    targets = miners_vs_metal.signal(bars)
+    targets = miners_vs_metal.signal(Seen(bars))
     assert abs(realised_beta(bars, targets, on=1)) < 0.1
     assert realised_beta(bars, np.abs(targets) * [1.0, 0.0, 0.0], on=1) > 0.4  # the miners' leg alone does
 
 
 def test_miners_pair_keeps_the_equity_beta_that_its_notebook_admits() -> None:
     bars = pair_market(("GDX", "GLD", "SPY"), (1.8, 0.4), 8)
-    found = realised_beta(bars, miners_vs_metal.signal(bars), on=2)
+    found = realised_beta(bars, miners_vs_metal.signal(Seen(bars)), on=2)
     assert found == pytest.approx(0.4 / 2.8, abs=0.05)
 
 
@@ -91,6 +95,6 @@ def test_pairs_on_real_prices_move_less_with_what_they_hedge_than_one_leg_alone(
     bars = history_from_folder(shared_data / "bars_2020_2023")  # type: ignore[operator]
     for module, on in ((gold_silver_ratio, 1), (miners_vs_metal, 1)):
         window = bars.select(module.symbols)
-        targets = module.signal(window)
+        targets = module.signal(Seen(window))
         one_leg = np.abs(targets) * np.eye(len(module.symbols))[0]
         assert abs(realised_beta(window, targets, on)) < 0.25 * realised_beta(window, one_leg, on)

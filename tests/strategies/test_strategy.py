@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from qgtm.core.universe import SYMBOLS, TRADED
+from qgtm.features.seen import Seen
 from qgtm.research.made_up import made_up
 from qgtm.strategies import BY_NAME, STRATEGIES, Strategy, donchian_breakout, gold_silver_ratio
 
@@ -52,7 +53,7 @@ def test_strategy_module_keeps_the_contract(module: Any) -> None:
 
 @EVERY
 def test_strategy_asks_for_nothing_in_a_symbol_that_is_only_read(module: Any) -> None:
-    targets = module.signal(made_up(420, 21).select(module.symbols))
+    targets = module.signal(Seen(made_up(420, 21).select(module.symbols)))
     read = [i for i, symbol in enumerate(module.symbols) if symbol not in TRADED]
     assert not targets[module.warm_up :, read].any()
 
@@ -60,8 +61,8 @@ def test_strategy_asks_for_nothing_in_a_symbol_that_is_only_read(module: Any) ->
 @EVERY
 def test_strategy_needs_no_more_sessions_than_it_says(module: Any) -> None:
     bars = made_up(420, 21).select(module.symbols)
-    assert not all(math.isnan(each) for each in module.signal(bars.head(module.warm_up))[-1])
-    assert all(math.isnan(each) for each in module.signal(bars.head(module.warm_up - 1)).ravel())
+    assert not all(math.isnan(each) for each in module.signal(Seen(bars.head(module.warm_up)))[-1])
+    assert all(math.isnan(each) for each in module.signal(Seen(bars.head(module.warm_up - 1))).ravel())
 
 
 def test_state_goes_through_json_to_the_bit() -> None:
@@ -97,13 +98,13 @@ def test_step_takes_its_columns_from_a_wider_market() -> None:
     wide = made_up(300, 3)
     narrow = wide.select(tuple(reversed(donchian_breakout.symbols)))
     strategy = Strategy(donchian_breakout)
-    assert strategy.step(None, wide)[1].tolist() == strategy.step(None, narrow)[1].tolist()
+    assert strategy.step(None, Seen(wide))[1].tolist() == strategy.step(None, Seen(narrow))[1].tolist()
 
 
 @pytest.mark.mistake(11)
 def test_step_without_a_column_names_the_symbol() -> None:
     with pytest.raises(KeyError, match="no bars of SLV"):
-        Strategy(gold_silver_ratio).step(None, made_up(300, 3).select(("GLD", "SPY")))
+        Strategy(gold_silver_ratio).step(None, Seen(made_up(300, 3).select(("GLD", "SPY"))))
 
 
 @EVERY
