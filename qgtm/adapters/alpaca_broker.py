@@ -1,7 +1,8 @@
 """The broker's port on Alpaca: every call once, with an end, and only believed when it is whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -168,6 +169,11 @@ class AlpacaBroker:
                 return parse.cash_flows({row.get("id"): row for row in rows}.values(), after)
             token = parse.text(got[-1], "id", "an activity")
         raise BrokerError(f"more than {PAGES} pages of activities after {after}; ask for a later day")
+
+    def equity_history(self, since: date) -> Mapping[date, Decimal]:
+        """Return the account's equity at each session's close from `since` on; raise BrokerError."""
+        asked: dict[str, object] = {"timeframe": "1D", "start": f"{since.isoformat()}T00:00:00Z"}
+        return parse.equity_history(self._get("the history", "/account/portfolio/history", asked), since)
 
     def _taken(self, order: Order) -> Outcome:
         # the id is in use: an earlier sending of ours arrived, unless the order there is a different one

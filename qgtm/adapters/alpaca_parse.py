@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from qgtm.core.errors import BrokerError
 from qgtm.core.events import CashMoved
+from qgtm.core.instant import new_york_day
 from qgtm.core.order import OrderState, Side
 from qgtm.ports import Account, BrokerOrder, BrokerPosition, MarketClock
 
@@ -211,6 +212,21 @@ def _cash_moved(row: Fields, first: date) -> CashMoved | None:
         return None
     amount = number_or(row, "net_amount", what, ZERO)  # a split moves shares, no cash
     return CashMoved(activity_id=activity_id, kind=kind, amount_usd=amount) if amount else None
+
+
+def equity_history(body: Fields, first: date) -> dict[date, Decimal]:
+    """Return the equity by New York day from `first` on; a point without a number is left out."""
+    what = "the account's history"
+    moments, equities = body.get("timestamp"), body.get("equity")
+    if not (isinstance(moments, list) and isinstance(equities, list) and len(moments) == len(equities)):
+        raise BrokerError(f"{what} has no equity for each of its moments; ask again")
+    points = ((_day_of(at), decimal_or_none(equity)) for at, equity in zip(moments, equities, strict=True))
+    return {day: equity for day, equity in points if equity is not None and day is not None and day >= first}
+
+
+def _day_of(epoch_s: object) -> date | None:
+    found = decimal_or_none(epoch_s)
+    return None if found is None else new_york_day(datetime.fromtimestamp(int(found), UTC))
 
 
 def activity_day(row: Fields, what: str) -> date:

@@ -81,6 +81,21 @@ class SampleAccount:
     """Fetch the account and the marks of its positions."""
 
 
+@dataclass(frozen=True, slots=True)
+class ValueBook:
+    """Fetch fresh prices of what is held, where the broker does not say what the account is worth."""
+
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FetchEquityHistory:
+    """Fetch the broker's own history of the account's equity at the close, from `since` to `session`."""
+
+    since: date
+    session: date
+
+
 Effect = (
     Submit
     | Cancel
@@ -93,4 +108,6 @@ Effect = (
     | FetchBars
     | FetchQuotes
     | SampleAccount
+    | ValueBook
+    | FetchEquityHistory
 )

@@ -9,7 +9,7 @@ replayed.
 # cell 4 of notebooks/engine/live_loop.ipynb
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -20,21 +20,26 @@ from qgtm.core.effects import (
     CancelAll,
     Effect,
     FetchBars,
+    FetchEquityHistory,
     FetchPositions,
     FetchQuotes,
     PollOrders,
     SampleAccount,
     Submit,
+    ValueBook,
 )
 from qgtm.core.events import (
     AccountSampled,
     AlertRaised,
     BarsClosed,
+    BookUnjudged,
+    BookValued,
     BreakAccepted,
     BreakFound,
     BrokerFound,
     BrokerLost,
     ClosureSeen,
+    EquityHistorySeen,
     Event,
     FlatConfirmed,
     FlattenDelayed,
@@ -67,6 +72,7 @@ from qgtm.core.universe import TRADED
 from qgtm.engine.desk import Desk, Params
 from qgtm.engine.flatten import delays, flatten_care, looked, spared
 from qgtm.engine.intent import Round, Tape, is_two_sided, planned_round
+from qgtm.engine.reconcile import find_history_breaks
 from qgtm.engine.state import TRIAL_SYMBOL, State, changed, is_trial
 from qgtm.engine.trial import trial_order, trial_words
 from qgtm.engine.wanted import halved, viewed, wanted
@@ -140,9 +146,15 @@ def _overdue(state: State, event: TimePassed, now: datetime, desk: Desk) -> list
         and (state.bars_session is None or state.bars_session < state.session)
     ):
         wanted.append(FetchBars(state.session, after=state.bars_session))
-    rest_s = desk.params.sample_every_s if state.is_open else desk.params.sample_closed_s
+    is_near = state.is_open or state.closing is not None  # what the fund was worth at the close is kept
+    rest_s = desk.params.sample_every_s if is_near else desk.params.sample_closed_s
     if state.sampled_at_s is None or event.monotonic_s - state.sampled_at_s >= rest_s:
         wanted.append(SampleAccount())
+    if _is_account_mute(state, event, desk.params):
+        wanted.append(ValueBook(tuple(sorted(state.held))))
+    if _is_history_due(state):
+        since = date.fromisoformat(min(state.closes_usd))
+        wanted.append(FetchEquityHistory(since, state.session or since))
     if must_flatten(state.switch):
         return [*wanted, *flatten_care(state, now)]
     if state.is_trial_asked and state.is_open:
@@ -150,6 +162,21 @@ def _overdue(state: State, event: TimePassed, now: datetime, desk: Desk) -> list
     elif is_round_due(state, now, desk.params):
         wanted.append(FetchQuotes(_wanted_symbols(state)))
     return wanted
+
+
+def _is_account_mute(state: State, event: TimePassed, params: Params) -> bool:
+    """Return whether the caps must be judged without the broker's word: it has not come for too long."""
+    if not (state.is_open and state.held) or state.sampled_at_s is None or state.drawdown is None:
+        return False
+    return event.monotonic_s - state.sampled_at_s >= params.account_mute_s and not must_flatten(state.switch)
+
+
+def _is_history_due(state: State) -> bool:
+    """Return whether a session has ended whose close the broker's own history was not asked for yet."""
+    session = state.session
+    if state.is_open or session is None or session != state.bars_session:
+        return False
+    return session.isoformat() in state.closes_usd and session != state.history_session
 
 
 def is_round_due(state: State, now: datetime, params: Params) -> bool:
@@ -352,6 +379,14 @@ def _settled(state: State, event: Event, now: datetime, desk: Desk) -> Decision:
     return [change], ()
 
 
+def _on_unjudged(state: State, event: BookUnjudged, now: datetime, desk: Desk) -> Decision:
+    text = (
+        f"The broker does not answer for the account, and the fund cannot be valued without it: "
+        f"{event.reason}. Whether a cap is reached is not known. What is held stays on."
+    )
+    return [AlertRaised(level="red", cause="not judged", text=text)], ()
+
+
 def _on_mode_changed(state: State, event: ModeChanged, now: datetime, desk: Desk) -> Decision:
     facts: list[Event] = [_mode_alert(event)]
     if event.is_new_episode:  # a cap that acts again after its override has halved the book already
@@ -411,6 +446,14 @@ def _on_break(state: State, event: BreakFound, now: datetime, desk: Desk) -> Dec
     ], ()
 
 
+def _on_history(state: State, event: EquityHistorySeen, now: datetime, desk: Desk) -> Decision:
+    """Hold our closes, and our peak, against the broker's own history of the account."""
+    drawdown = state.drawdown
+    peak_usd = None if drawdown is None else drawdown.lifetime_peak_usd * drawdown.units
+    found = find_history_breaks(state.closes_usd, event.equity_usd, peak_usd)
+    return [each for each in found if each.subject not in {*state.breaks, *state.accepted}], ()
+
+
 def _on_break_accepted(state: State, event: BreakAccepted, now: datetime, desk: Desk) -> Decision:
     if state.breaks or Latch.BREAK not in state.switch.latches:
         return NOTHING
@@ -447,6 +490,9 @@ DECISIONS: Final[dict[type[Event], Decide]] = {
     OrderRejected: _on_rejected,
     OrderNotFound: _on_order_not_found,
     AccountSampled: _settled,
+    BookValued: _settled,
+    BookUnjudged: _on_unjudged,
+    EquityHistorySeen: _on_history,
     SessionClosed: _settled,
     OverrideRevoked: _settled,
     LimitsChanged: _settled,

@@ -20,10 +20,12 @@ class Params:
     """The knobs of this module."""
 
     cash_tolerance_usd: float
+    equity_tolerance_frac: float
 
 
 PARAMS = Params(
     cash_tolerance_usd=1.0,  # dollars of rounding that no one is called for [0.01, 10]
+    equity_tolerance_frac=0.01,  # by which a close may differ from the broker's history of it [0.001, 0.05]
 )
 NOTHING_HELD = Decimal(0)
 
@@ -72,11 +74,40 @@ def find_foreign_orders(
     )
 
 
+# cell 7 of notebooks/engine/reconcile.ipynb
+EQUITY = "equity-"  # begins the subject of a break in the past; the session follows
+
+
+def find_history_breaks(
+    ours: Mapping[str, Decimal], brokers: Mapping[str, Decimal], peak_usd: Decimal | None
+) -> tuple[BreakFound, ...]:
+    """Return a break for every session (ISO date) whose closing equity is another in the broker's history.
+
+    A session that our record lacks, later than its first, is held against our peak, in dollars.
+    """
+    tolerance, first = exact(PARAMS.equity_tolerance_frac), min(ours, default="9999")
+    lacking = {} if peak_usd is None else {s: peak_usd for s in brokers if s > first and s not in ours}
+    wrong = {s: mine for s, mine in ours.items() if s in brokers and _differ(mine, brokers[s], tolerance)}
+    above = {s: peak for s, peak in lacking.items() if brokers[s] > peak * (1 + tolerance)}
+    said = dict.fromkeys(wrong, "Our record of this close is another than the broker's.")
+    said |= dict.fromkeys(above, "Our record lacks this session, and the account stood above our peak.")
+    return tuple(
+        BreakFound(subject=f"{EQUITY}{session}", ours=mine, brokers=brokers[session], detail=said[session])
+        for session, mine in sorted({**wrong, **above}.items())
+    )
+
+
+def _differ(one: Decimal, other: Decimal, tolerance: Decimal) -> bool:
+    return abs(one - other) > tolerance * max(abs(one), abs(other))
+
+
 __all__ = [
+    "EQUITY",
     "NOTHING_HELD",
     "PARAMS",
     "Params",
     "find_breaks",
     "find_cash_break",
     "find_foreign_orders",
+    "find_history_breaks",
 ]

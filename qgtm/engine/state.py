@@ -17,6 +17,8 @@ from qgtm.core.events import (
     AccountSampled,
     AttemptRefused,
     BarsClosed,
+    BookUnjudged,
+    BookValued,
     Booted,
     BreakAccepted,
     BreakFound,
@@ -171,6 +173,7 @@ class State:
     week_start_usd: Decimal | None = None  # at the week's first open, and the owners' money since
     flows_day_usd: Decimal = NO_MONEY  # the owners' money in (+) and out (-) since the last close
     sampled_at_s: float | None = None
+    unjudged: str | None = None  # why the book cannot be valued while the broker is mute
     is_blocked: bool = False
     ceilings: Mapping[str, Decimal] = field(default_factory=dict)  # signed shares that a soft cap left
     limits: Limits | None = None  # in force; None until the first boot has written them down
@@ -402,16 +405,32 @@ def _crossed(state: State, event: StrategiesCrossed) -> State:
 def _account_sampled(state: State, event: AccountSampled) -> State:
     """Take the sample in; an equity that our own count does not bear out sizes no order and sets no peak."""
     marks = {**state.marks, **event.marks}
-    # Where the books differ the broker's numbers are counted: its equity is the first of the two sources.
-    broken = state.breaks.get("cash")
-    cash_usd = state.cash_usd + (NO_MONEY if broken is None else broken.brokers - broken.ours)
-    own_usd = recomputed_usd(cash_usd, state.held, marks)
-    after = renewed(state, marks=marks, sampled_at_s=event.monotonic_s, is_blocked=event.is_blocked)
+    own_usd = recomputed_usd(_cash_there_usd(state), state.held, marks)
+    after = renewed(
+        state, marks=marks, sampled_at_s=event.monotonic_s, is_blocked=event.is_blocked, unjudged=None
+    )
     if why_not_believed(event.equity_usd, own_usd) is None and event.equity_usd > 0:
         after = _believed(after, event)
     if after.drawdown is None:
         return after
     drawdown = sampled(after.drawdown, event.equity_usd, own_usd, event.monotonic_s, is_regular=state.is_open)
+    return renewed(after, drawdown=drawdown)
+
+
+def _cash_there_usd(state: State) -> Decimal:
+    """Return the cash; where the books differ the broker's, whose equity is the first of the two sources."""
+    broken = state.breaks.get("cash")
+    return state.cash_usd + (NO_MONEY if broken is None else broken.brokers - broken.ours)
+
+
+def _book_valued(state: State, event: BookValued) -> State:
+    """Value the book without the broker's word: by bid and ask, and by the last trades; both must agree."""
+    after = renewed(state, marks={**state.marks, **event.mids}, unjudged=None)
+    if state.drawdown is None:
+        return after
+    cash_usd = _cash_there_usd(state)
+    by_mid, by_last = (recomputed_usd(cash_usd, state.held, each) for each in (event.mids, event.lasts))
+    drawdown = sampled(state.drawdown, by_last, by_mid, event.monotonic_s, is_regular=state.is_open)
     return renewed(after, drawdown=drawdown)
 
 
@@ -566,6 +585,8 @@ CHANGES: Final[dict[type[Event], Change]] = {
     FeedFailed: lambda s, e: renewed(s, feeds_failed={**s.feeds_failed, e.feed: e.reason}),
     FeedRecovered: lambda s, e: renewed(s, feeds_failed=_without(s.feeds_failed, e.feed)),
     AccountSampled: _account_sampled,
+    BookValued: _book_valued,
+    BookUnjudged: lambda s, e: renewed(s, unjudged=e.reason),
     SignalsComputed: _signals_computed,
     StrategyDisabled: lambda s, e: renewed(s, disabled={**s.disabled, e.strategy: e.reason}),
     TargetsSet: _targets_set,

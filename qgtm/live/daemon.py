@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from qgtm.core.effects import Cancel, Effect, FetchBars, FetchQuotes, Submit
+from qgtm.core.effects import Cancel, Effect, FetchBars, FetchQuotes, Submit, ValueBook
 from qgtm.core.errors import BrokerError
 from qgtm.core.events import (
     BreakFound,
@@ -259,7 +259,7 @@ class Loop:
 
 def is_brokers_word(answer: Answer) -> bool:
     """Return whether an answer proves that the broker answers: the feed's do not, nor an unknown outcome."""
-    if isinstance(answer.effect, FetchBars | FetchQuotes):
+    if isinstance(answer.effect, FetchBars | FetchQuotes | ValueBook):
         return False
     if isinstance(answer.effect, Submit):
         return any(isinstance(event, OrderAccepted | OrderRejected) for event in answer.events)

@@ -19,20 +19,25 @@ from qgtm.core.effects import (
     CountCoolOff,
     Effect,
     FetchBars,
+    FetchEquityHistory,
     FetchPositions,
     FetchQuotes,
     PollOrders,
     SampleAccount,
     Submit,
+    ValueBook,
 )
 from qgtm.core.errors import FeedError
 from qgtm.core.events import (
     AccountSampled,
     AlertRaised,
     BarsClosed,
+    BookUnjudged,
+    BookValued,
     CancelRequested,
     CloseAllAsked,
     CoolOffCounted,
+    EquityHistorySeen,
     Event,
     FeedFailed,
     FeedRecovered,
@@ -43,13 +48,16 @@ from qgtm.core.events import (
     OrderUnknown,
     OrderUpdated,
     PositionsSeen,
+    QuoteSeen,
     QuotesSeen,
 )
 from qgtm.core.outcome import Accepted, Rejected
 from qgtm.core.reducing import is_flattening
 from qgtm.core.universe import SYMBOLS
+from qgtm.engine.intent import is_two_sided
 from qgtm.live.scale import refusals
 from qgtm.ports import Broker, BrokerOrder, Clock, Feed
+from qgtm.risk.checks import PARAMS as CHECKS
 
 OHLCV: Final = "ohlcv"
 URGENT: Final = (Cancel, CancelAll, CloseAll, FetchPositions)
@@ -65,6 +73,8 @@ PACE_S: Final[dict[type[Any], float]] = {
     FetchBars: 1.0,
     FetchQuotes: 1.0,
     SampleAccount: 2.0,
+    ValueBook: 10.0,
+    FetchEquityHistory: 60.0,
 }
 
 
@@ -224,6 +234,38 @@ def account_sample(broker: Broker, clock: Clock) -> AccountSampled:
     )
 
 
+def _value(effect: ValueBook, world: World) -> Sequence[Event]:
+    """Return fresh prices of all that is held, or why the book cannot be valued by prices alone."""
+    try:
+        quotes = world.feed.quotes(effect.symbols)
+    except FeedError as problem:
+        return [BookUnjudged(reason=f"no prices come ({problem})")]
+    now = world.clock.now()
+    lacking = [symbol for symbol in effect.symbols if not is_fresh(quotes.get(symbol), now)]
+    if lacking:
+        return [BookUnjudged(reason=f"no fresh prices come for {', '.join(lacking)}")]
+    return [
+        BookValued(
+            mids={symbol: (quote.bid + quote.ask) / 2 for symbol, quote in sorted(quotes.items())},
+            lasts={symbol: quote.last for symbol, quote in sorted(quotes.items())},
+            monotonic_s=world.clock.monotonic(),
+        )
+    ]
+
+
+def is_fresh(quote: QuoteSeen | None, now: datetime) -> bool:
+    """Return whether a quote is two-sided and as young as an order would need it."""
+    if quote is None or not is_two_sided(quote):
+        return False
+    return -CHECKS.quote_ahead_s <= (now - quote.at).total_seconds() <= CHECKS.quote_age_s
+
+
+def _history(effect: FetchEquityHistory, world: World) -> Sequence[Event]:
+    found = sorted(world.broker.equity_history(effect.since).items())
+    closes = {day.isoformat(): equity for day, equity in found if day <= effect.session}
+    return [EquityHistorySeen(session=effect.session, equity_usd=closes)]
+
+
 def _positions(effect: FetchPositions, world: World) -> Sequence[Event]:
     positions = world.broker.positions()
     return [
@@ -280,6 +322,8 @@ DEEDS: Final[dict[type[Any], Callable[[Any, World], Sequence[Event]]]] = {
     AskOrder: _ask,
     PollOrders: _poll,
     SampleAccount: _sample,
+    ValueBook: _value,
+    FetchEquityHistory: _history,
     FetchPositions: _positions,
     FetchBars: _bars,
     FetchQuotes: _quotes,

@@ -12,7 +12,7 @@ from qgtm.core.order import Order
 from qgtm.core.reducing import is_flattening
 from qgtm.core.universe import SYMBOLS
 from qgtm.engine.intent import owned
-from qgtm.engine.reconcile import find_breaks, find_cash_break, find_foreign_orders
+from qgtm.engine.reconcile import EQUITY, find_breaks, find_cash_break, find_foreign_orders
 from qgtm.engine.state import NO_MONEY, State
 from qgtm.live.perform import update_of
 from qgtm.ports import Account, Broker, BrokerOrder, BrokerPosition
@@ -165,7 +165,7 @@ def _vanished(state: State, found: Sequence[BreakFound]) -> list[BreakFound]:
             detail="Both books agree again; find out why, and accept it to go on.",
         )
         for subject in sorted(state.breaks)
-        if subject not in still
+        if subject not in still and not subject.startswith(EQUITY)  # these are looked for once a session
     ]
 
 

@@ -103,6 +103,10 @@ class WeatheredBroker:
         """Return what moved cash and was no fill."""
         return self._asked("GET /activities", lambda: self._direct.cash_flows(after))
 
+    def equity_history(self, since: date) -> Mapping[date, Decimal]:
+        """Return what the account was worth at each close."""
+        return self._asked("GET /portfolio/history", lambda: self._direct.equity_history(since))
+
     def _strange(self, order: BrokerOrder) -> BrokerOrder:
         if order.state is OrderState.WORKING and self._wire.weather.strikes("strange", self._wire.chance):
             return replace(order, status="held_for_review")

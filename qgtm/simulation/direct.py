@@ -137,6 +137,12 @@ class DirectBroker:
             if each.day >= after and each.net_amount
         )
 
+    def equity_history(self, since: date) -> Mapping[date, Decimal]:
+        """Return the equity at the close of each session from a day on, the present one's so far."""
+        now, views = self.times.now(), self.exchange.views
+        hours = self.exchange.desk.prices.calendar.between(since, now.date())
+        return {each.day: views.equity_at(min(each.close_at, now)) for each in hours if each.open_at <= now}
+
 
 def _request(order: Order) -> OrderRequest:
     closes: PositionIntent = "buy_to_close" if order.side is Side.BUY else "sell_to_close"

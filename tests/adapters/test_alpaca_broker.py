@@ -387,6 +387,30 @@ def test_an_id_that_is_none_is_not_asked_to_be_cancelled() -> None:
         assert venue.asked == []
 
 
+@pytest.mark.fault("D12")
+def test_equity_history_is_by_new_york_day_and_leaves_out_what_is_no_number() -> None:
+    opens = [datetime(2024, 1, day, 14, 30, tzinfo=UTC).timestamp() for day in (2, 3, 4)]
+    body = {"timestamp": [int(at) for at in opens], "equity": [250000.5, None, 251000], "timeframe": "1D"}
+    with serving(reply(200, body)) as venue:
+        ours = broker(venue)
+        found = ours.equity_history(date(2024, 1, 2))
+        late = ours.equity_history(date(2024, 1, 3))
+        ours.close()
+        assert venue.asked[0].query == {"timeframe": "1D", "start": "2024-01-02T00:00:00Z"}
+    assert found == {date(2024, 1, 2): Decimal("250000.5"), date(2024, 1, 4): Decimal(251_000)}
+    assert late == {date(2024, 1, 4): Decimal(251_000)}
+
+
+@pytest.mark.fault("D12", "A12")
+@pytest.mark.parametrize("body", [{}, {"timestamp": [1], "equity": []}, {"timestamp": "x", "equity": "y"}])
+def test_equity_history_that_cannot_be_believed_is_no_answer(body: dict[str, Any]) -> None:
+    with serving(reply(200, body)) as venue:
+        ours = broker(venue)
+        with pytest.raises(BrokerError, match="ask again"):
+            ours.equity_history(date(2024, 1, 2))
+        ours.close()
+
+
 @pytest.mark.fault("C17")
 def test_cash_flows_leave_out_fills_splits_and_earlier_days_and_read_every_page() -> None:
     rows: list[dict[str, Any]] = []

@@ -267,6 +267,14 @@ def test_cash_flows_are_deposits_and_withdrawals_and_no_fills(scene: Scene) -> N
     assert scene.broker.cash_flows(date(2024, 1, 6)) == ()
 
 
+@pytest.mark.fault("D12")
+def test_equity_history_is_the_equity_at_each_close_from_a_day_on(scene: Scene) -> None:
+    scene.later(5)
+    scene.deposit(Decimal("1500.25"))
+    scene.later(5)
+    assert scene.broker.equity_history(date(2024, 1, 5)) == {date(2024, 1, 5): Decimal("251500.25")}
+
+
 def test_daily_bars_are_the_markets_own_and_end_before_the_open_session(scene: Scene) -> None:
     sets = scene.feed.daily(("GLD", "SLV", "GDX"), date(2023, 12, 26), date(2024, 1, 5))
     assert [one.session.day for one in sets] == [26, 27, 28, 29, 2, 3, 4]

@@ -9,13 +9,26 @@ import pytest
 
 from qgtm.adapters.clock import ManualClock
 from qgtm.core.bar import Bar, BarSet
-from qgtm.core.effects import AskOrder, Cancel, FetchBars, FetchQuotes, PollOrders, SampleAccount, Submit
+from qgtm.core.effects import (
+    AskOrder,
+    Cancel,
+    FetchBars,
+    FetchEquityHistory,
+    FetchQuotes,
+    PollOrders,
+    SampleAccount,
+    Submit,
+    ValueBook,
+)
 from qgtm.core.errors import BarError, FeedError
 from qgtm.core.events import (
     AccountSampled,
     AlertRaised,
     BarsClosed,
+    BookUnjudged,
+    BookValued,
     CancelRequested,
+    EquityHistorySeen,
     FeedFailed,
     FeedRecovered,
     MarketHoursSeen,
@@ -191,3 +204,45 @@ def test_effects_of_one_wish_share_a_key_and_those_of_two_orders_do_not() -> Non
     other = order(1, number=1)
     assert key_of(Submit(WHAT)) != key_of(Submit(other)) != key_of(AskOrder(other.client_order_id))
     assert key_of(FetchQuotes(("GLD",))) == key_of(FetchQuotes(("SLV",)))
+
+
+# --- a broker that does not say what the account is worth ---------------------------------------
+
+
+@pytest.mark.fault("A11")
+def test_book_is_valued_by_fresh_quotes_of_all_that_is_held() -> None:
+    found = {"GLD": replace(quote(100), last=dec(99)), "SLV": quote(20)}
+    feed = SimpleNamespace(quotes=lambda symbols: {symbol: found[symbol] for symbol in symbols})
+    (fact,) = perform(ValueBook(("GLD", "SLV")), world(feed=feed))
+    assert fact == BookValued(
+        mids={"GLD": dec(100), "SLV": dec(20)}, lasts={"GLD": dec(99), "SLV": dec(20)}, monotonic_s=0.0
+    )
+
+
+def fails(symbols: object) -> Any:
+    raise FeedError("no answer in 5 s")
+
+
+@pytest.mark.fault("A11", "E1")
+@pytest.mark.parametrize(
+    ("quotes", "says"),
+    [
+        (lambda symbols: {"GLD": quote(100)}, "no fresh prices come for SLV"),
+        (lambda symbols: {"GLD": quote(100), "SLV": quote(20, NOON - timedelta(seconds=61))}, "SLV"),
+        (lambda symbols: {"GLD": quote(100), "SLV": quote(20, NOON + timedelta(seconds=60))}, "SLV"),
+        (lambda symbols: {"GLD": replace(quote(100), bid=dec(0)), "SLV": quote(20)}, "GLD"),
+        (fails, "no answer in 5 s"),
+    ],
+)
+def test_book_without_fresh_prices_of_all_that_is_held_is_not_valued(quotes: Any, says: str) -> None:
+    (fact,) = perform(ValueBook(("GLD", "SLV")), world(feed=SimpleNamespace(quotes=quotes)))
+    assert isinstance(fact, BookUnjudged)
+    assert says in fact.reason
+
+
+@pytest.mark.fault("D12")
+def test_brokers_history_ends_with_the_session_that_it_is_asked_for() -> None:
+    found = {SESSION: dec(3), YESTERDAY: dec(2), SESSION + timedelta(days=1): dec(4)}
+    broker = SimpleNamespace(equity_history=lambda since: found)
+    (fact,) = perform(FetchEquityHistory(YESTERDAY, SESSION), world(broker))
+    assert fact == EquityHistorySeen(session=SESSION, equity_usd={"2026-01-05": dec(2), "2026-01-06": dec(3)})
