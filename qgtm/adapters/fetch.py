@@ -232,13 +232,20 @@ class Fetcher:
         return whole_s * (0.5 + 0.5 * self._jitter())
 
     def _told(self, text: str) -> str:
-        short = " ".join(self._clean(text.encode()).decode(errors="replace").split())
-        return short if len(short) <= SAID_LETTERS else f"{short[:SAID_LETTERS]}…"
+        return told_without(text, self.vendor.secrets)
 
     def _clean(self, body: bytes) -> bytes:
         for form in _forms(self.vendor.secrets):
             body = body.replace(form.encode(), STARS.encode())
         return body
+
+
+def told_without(text: str, secrets: Iterable[str]) -> str:
+    """Return a vendor's words on one line, cut short, with stars in the place of our keys."""
+    for form in _forms(secrets):
+        text = text.replace(form, STARS)
+    text = " ".join(text.split())
+    return text if len(text) <= SAID_LETTERS else f"{text[:SAID_LETTERS]}…"
 
 
 def _forms(secrets: Iterable[str]) -> set[str]:
