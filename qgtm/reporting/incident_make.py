@@ -7,7 +7,7 @@ broker shows that nothing is left.
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -23,12 +23,14 @@ from qgtm.reporting.incident import incident_text, keep_incident, load_incident,
 from qgtm.reporting.make import ROOT, environ_of, when
 from qgtm.reporting.plain import plain_html, plain_pdf
 from qgtm.reporting.render import HEADING, HTML, NOTEBOOK, PDF, Heading
+from qgtm.risk.kill_switch import KillSwitch, moved
 from qgtm.views.action import Caps
 from qgtm.views.incident import HALTED, Incident
 
 SOURCE: Final = "notebooks/reviews/incident.ipynb"
 LIMIT_S: Final = 60.0
 AFTER: Final = timedelta(minutes=5)
+AGAIN: Final = timedelta(minutes=1)
 TITLE: Final = "Incident report"
 FOLDED: Final = "incident.pickle"
 KINDS: Final = (ModeChanged.__name__, FlatConfirmed.__name__)
@@ -124,50 +126,79 @@ def _published(incident: Incident, reports: Path, folder: Path, problem: str) ->
 
 
 @dataclass
+class _Halt:
+    """A halt as the watch knows it: its count when it began and by now, and when its report is due next."""
+
+    first: int
+    number: int
+    at: datetime
+    due_at: datetime
+    is_flat: bool = False
+
+
+@dataclass
 class IncidentWatch:
-    """Say which report is due, from what is new in the journal."""
+    """Say which report is due, from what is new in the journal: each halt has one, not the newest alone."""
 
     journal: Path
     reports: Path
     _seq: int = 0
-    _due_at: datetime | None = None
+    _switch: KillSwitch = field(default_factory=KillSwitch)
+    _halts: list[_Halt] = field(default_factory=list)
 
     def due(self, now: datetime) -> Incident | None:
-        """Return the halt whose report is due at `now` (venue time), None for none. Raises JournalError."""
+        """Return a halt whose report is due at `now` (venue time), None for none. Raises JournalError.
+
+        One that could not be made is due again a minute later.
+        """
         if not self.journal.exists():
             return None
         with JournalReader(self.journal) as reader:
-            self._seq = min(self._seq, reader.head().seq)
+            if self._seq > reader.head().seq:  # another journal, or one that was put back
+                self._seq, self._switch, self._halts = 0, KillSwitch(), []
             for row in reader.rows(self._seq):
                 if row.kind in KINDS:
                     self._heard(entry_of(row))
                 self._seq = row.seq
-        if self._due_at is None or now < self._due_at:
-            return None
-        self._due_at = None
-        return self._wanted()
+        return next((found for halt in self._halts if (found := self._due(halt, now)) is not None), None)
 
     def _heard(self, entry: Entry) -> None:
         """Note when a report is due. The journal is folded only then: that takes a while after some years."""
         event = entry.event
-        if isinstance(event, ModeChanged) and event.after in HALTED and event.before not in HALTED:
-            self._due_at = entry.at + AFTER
-        elif isinstance(event, FlatConfirmed):
-            self._due_at = self._due_at or entry.at  # a report of it is made already, and is renewed
+        if isinstance(event, ModeChanged):
+            self._moved(event, entry.at)
+        elif self._halts and not self._halts[-1].is_flat:
+            halt = self._halts[-1]
+            halt.is_flat, halt.due_at = True, max(entry.at, halt.at + AFTER)
 
-    def _wanted(self) -> Incident | None:
+    def _moved(self, event: ModeChanged, at: datetime) -> None:
+        before = self._switch
+        self._switch = moved(
+            before, event.trigger, event.at, event.drawdown_frac, kill_epoch=event.kill_epoch
+        )
+        number = self._switch.kill_epoch
+        if event.after not in HALTED or number == before.kill_epoch:
+            return
+        if event.before in HALTED and self._halts:  # one cause more, and the same halt
+            self._halts[-1].number = number
+        else:
+            self._halts.append(_Halt(number, number, at, at + AFTER))
+
+    def _due(self, halt: _Halt, now: datetime) -> Incident | None:
+        if now < halt.due_at or self._is_made(halt):
+            return None
+        halt.due_at = now + AGAIN
         try:
-            incident = load_incident(self.journal)
+            return load_incident(self.journal, halt.first)
         except ReportError:
             return None
-        return None if self._is_made(incident) else incident
 
-    def _is_made(self, incident: Incident) -> bool:
+    def _is_made(self, halt: _Halt) -> bool:
         try:
-            said = json.loads((self.reports / f"incident-{incident.number}.json").read_bytes())
+            said = json.loads((self.reports / f"incident-{halt.number}.json").read_bytes())
         except (OSError, ValueError):
             return False
-        return bool(said == {**said, "at": incident.at.isoformat(), "is_flat": incident.flat_at is not None})
+        return bool(said == {**said, "at": halt.at.isoformat(), "is_flat": halt.is_flat})
 
 
 def in_short(incident: Incident) -> str:

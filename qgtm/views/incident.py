@@ -110,6 +110,7 @@ class Chronicler:
     at: datetime | None = None
     _peak: Close | None = None
     _halt: ModeChanged | None = None
+    _first: int = 0  # the count at its beginning; `_number` is the count by now, after one cause more
     _number: int = 0
     _struck: Close | None = None
     _held: tuple[Holding, ...] = ()
@@ -163,9 +164,9 @@ class Chronicler:
 
     def _halted(self, event: ModeChanged, at: datetime) -> None:
         number = self.state.switch.kill_epoch
-        if self.wanted and number != self.wanted:
+        if self.wanted and number > self.wanted:
             return
-        self._halt, self._number, self._struck = event, number, self._now(at)
+        self._halt, self._first, self._number, self._struck = event, number, number, self._now(at)
         marks = self.ledger.marks
         self._held = tuple(
             Holding(symbol=symbol, quantity=quantity, mark=marks.get(symbol, Decimal(0)))
@@ -191,6 +192,8 @@ class Chronicler:
     def incident(self) -> Incident | None:
         """Return the halt as far as it has come; None when there was none."""
         if self._halt is None or self._struck is None or self._frozen is None or self.at is None:
+            return None
+        if self.wanted and not self._first <= self.wanted <= self._number:
             return None
         peak, falls = self._frozen
         closing = self.ledger.fills[self._fills_before :]

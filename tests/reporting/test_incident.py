@@ -232,6 +232,43 @@ def test_report_is_due_five_minutes_after_the_halt_and_again_once_all_is_closed(
     assert not made(timedelta(seconds=1100))
 
 
+@pytest.mark.fault("K10")
+def test_each_halt_has_its_report_and_one_that_failed_is_due_again(
+    tale: Tale, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incident_make, "_run", lambda *_: "not now")
+    reports = tmp_path / "reports"
+    tale.halted()
+    tale.closed()
+    tale.at += timedelta(days=1)
+    tale.tell(reset(tale))
+    tale.tell(
+        ModeChanged(
+            trigger=Trigger.HEARTBEAT_LOST, before=Mode.ACTIVE, after=Mode.HALTED_DEAD_MAN, reason="silent",
+            at=tale.at, kill_epoch=2,
+        ),
+        minutes=200,
+    )  # fmt: skip
+    tale.tell(
+        ModeChanged(
+            trigger=Trigger.OPERATOR, before=Mode.HALTED_DEAD_MAN, after=Mode.HALTED_HARD, reason="sure",
+            at=tale.at,
+        )
+    )  # fmt: skip
+    watch, late = IncidentWatch(tale.path, reports), tale.at + timedelta(hours=1)
+    found = [watch.due(late), watch.due(late), watch.due(late)]
+    assert [each and each.trigger for each in found] == [Trigger.HARD_CAP, Trigger.HEARTBEAT_LOST, None]
+    assert watch.due(late + timedelta(seconds=59)) is None  # neither was made: they are tried again
+    again = [watch.due(late + timedelta(seconds=60)) for _ in range(2)]
+    for each in again:
+        assert each is not None
+        make_incident(tale.path, reports, each.number, CAPS, late, SystemClock())
+    assert load_incident(tale.path, 2).at == load_incident(tale.path, 3).at
+    assert sorted(path.name for path in reports.glob("*.html")) == ["incident-1.html", "incident-3.html"]
+    watch = IncidentWatch(tale.path, reports)
+    assert watch.due(late + timedelta(hours=1)) is None
+
+
 def reset(tale: Tale) -> ModeChanged:
     return ModeChanged(
         trigger=Trigger.RESET_CONFIRMED, before=Mode.HALTED_HARD, after=Mode.ACTIVE, reason="r", at=tale.at
