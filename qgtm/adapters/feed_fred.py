@@ -34,6 +34,7 @@ from qgtm.core.series import FRED_WORDS
 ST_LOUIS: Final = ZoneInfo("America/Chicago")
 OBSERVATIONS: Final = "/fred/series/observations"
 SERIES_PATH: Final = "/fred/series"
+VINTAGES: Final = "/fred/series/vintagedates"
 RELEASE_DATES: Final = "/fred/release/dates"
 MOST_ROWS: Final = 100_000
 AGAIN: Final = timedelta(days=10)  # of vintages: a day that FRED was late with, or we were
@@ -85,7 +86,8 @@ class FredFeed:
         self._refuse_other_unit(series)
         today = aware_utc(now).astimezone(ST_LOUIS).date()
         if is_back_fill:
-            return Taken(tuple(self._vintages(series, since, since, today)))
+            first = self._first_vintage(series)  # FRED refuses a time before it, as if there were no series
+            return Taken(tuple(self._vintages(series, max(since, first), since, today)))
         start = min(since, today) - AGAIN
         return Taken(tuple(self._vintages(series, start, start - BACK, today)))
 
@@ -119,6 +121,15 @@ class FredFeed:
         row = row_of(rows[0], where)
         same(row, "id", series, where)
         same(row, "units", KINDS[series].units, where)
+
+    def _first_vintage(self, series: str) -> date:
+        where = f"fred {series}"
+        asked = {"series_id": series, "file_type": "json", "sort_order": "asc", "limit": 1}
+        body = row_of(self._fetcher.fetch_json(VINTAGES, asked), where)
+        days = rows_of(value_of(body, "vintage_dates", where), where)
+        if not days:
+            refuse(where, "the field vintage_dates is empty")
+        return day_of({"vintage_dates": days[0]}, "vintage_dates", where)
 
     def _vintages(self, series: str, start: date, observed_from: date, today: date) -> Iterator[Fact]:
         """Yield values by their first day, in windows that FRED can give.

@@ -34,7 +34,7 @@ READ_S: Final = 15
 # What praw raises over a reply in another form, besides errors of its own.
 UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError)
 USER_AGENT: Final = "linux:qgtm:1 (counts mentions; keeps no text)"
-AGREE: Final = (
+CURE: Final = (
     "take it out of feeds.sentiment.subs, or look at the keys REDDIT_CLIENT_ID and REDDIT_CLIENT_SECRET"
 )
 
@@ -289,10 +289,11 @@ def praw_listing(login: RedditLogin, line: Line | None = None) -> Listing:
         try:
             return lent.lend(lambda session: use(_PrawSource(_reddit(login, session))))
         except (NoAnswer, PrawcoreException, PRAWException) as problem:
-            told = told_without(
-                f"{type(problem).__name__}: {problem}", (login.client_id, login.client_secret)
-            )
-            raise FeedError(f"sentiment: Reddit did not answer as it should ({told}); {AGREE}.") from None
+            secrets = (login.client_id, login.client_secret)
+            why = told_without(f"{type(problem).__name__}: {problem}", secrets)
+        except UNREADABLE as problem:
+            why = type(problem).__name__  # and no word of it, which may be somebody's
+        raise FeedError(f"sentiment: Reddit did not answer as it should ({why}); {CURE}.")
 
     return lend
 

@@ -44,11 +44,16 @@ def observations(*rows: object, **changed: object) -> dict[str, Any]:
 
 
 @contextmanager
-def fred(*answers: dict[str, Any], of: dict[str, Any] | None = None) -> Iterator[tuple[FredFeed, Venue]]:
+def fred(
+    *answers: dict[str, Any], of: dict[str, Any] | None = None, first: str = "1999-01-01"
+) -> Iterator[tuple[FredFeed, Venue]]:
     """Answer what a series is from one place and its observations, in turn, from another."""
     told = list(answers)
 
     def answer(talk: Talk) -> None:
+        if talk.asked.path.endswith("/vintagedates"):
+            reply(200, {"vintage_dates": [first]})(talk)
+            return
         is_rows = talk.asked.path.endswith("/observations")
         body = (told.pop(0) if len(told) > 1 else told[0]) if is_rows else (of or series())
         reply(200, body)(talk)
@@ -124,6 +129,14 @@ def test_a_back_fill_asks_in_windows_that_follow_on_each_other_without_gap_or_do
     ]
     assert {each["observation_start"] for each in asked} == {"2015-01-01"}
     assert [fact.value for fact in facts] == [1.0, 1.1]
+
+
+def test_a_back_fill_begins_with_the_first_vintage_since_fred_refuses_a_time_before_it() -> None:
+    with fred(observations(row("2015-01-02", "2019-02-11", "1.0")), first="2019-02-11") as (feed, vendor):
+        facts = feed.fetch("DFII10", date(2015, 1, 1), NOW, is_back_fill=True).facts
+    asked = next(each.query for each in vendor.asked if "realtime_start" in each.query)
+    assert (asked["realtime_start"], asked["observation_start"]) == ("2019-02-10", "2015-01-01")
+    assert [fact.known_at.date() for fact in facts] == [date(2019, 2, 12)]
 
 
 def test_no_window_holds_more_vintages_than_fred_gives() -> None:
