@@ -14,6 +14,7 @@ from typing import Literal
 from qgtm.exchange import change
 from qgtm.exchange.account import Ledger
 from qgtm.exchange.asset import Asset, assets_of
+from qgtm.exchange.beside import Beside
 from qgtm.exchange.day import add_activity
 from qgtm.exchange.desk import Desk, Halt
 from qgtm.exchange.event import AccountView, Activity, Execution, PositionView, TradeUpdate, Worth
@@ -62,6 +63,14 @@ class Exchange:
         self.truth = Truth(self.desk)
         self.views = Views(self.desk)
         self._timetable = Timetable(self.desk)
+        self._beside: Beside | None = None
+
+    @property
+    def beside(self) -> Beside:
+        """Return what other vendors publish beside the prices, worked out when it is asked for."""
+        if self._beside is None or self._beside.seed != self.desk.seed:
+            self._beside = Beside(self.desk.prices.market, self.desk.seed)
+        return self._beside
 
     @property
     def now(self) -> datetime:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from qgtm.exchange.draw import uniform
+from qgtm.exchange.spoil import check_parameters
 
 Stage = Literal["before_apply", "after_apply", "during_reply", "stream"]
 STAGES: Final = ("before_apply", "after_apply", "during_reply", "stream")
@@ -25,7 +26,14 @@ REST_ACTIONS: Final = {
     "cut": "send half of the answer, then close",
     "drip": "send the answer a byte at a time over `seconds`",
     "lag": "show reads as they were `seconds` of process time ago",
+    "stale": "publish nothing new from now on (the fronts beside the broker's)",
+    "rename": "give a field another name: `body` {from, to}",
+    "scale": "multiply fields: `body` {fields, factor}",
+    "half": "leave out every second row",
+    "endless": "go on with pages for ever: the first one again, under new tokens",
+    "garbled": "send bytes that are no text",
 }
+_OF_REPLIES: Final = ("lag", "stale", "rename", "scale", "half", "endless", "garbled")
 STREAM_ACTIONS: Final = {
     "drop": "close the socket",
     "mute": "keep the socket, send nothing",
@@ -81,8 +89,9 @@ def fault_from(body: dict[str, Any], number: int) -> Fault:
         raise ValueError(
             f"action is {fault.action!r}; for {fault.stage} it must be one of {', '.join(actions)}"
         )
-    if fault.action == "lag" and fault.stage != "during_reply":
-        raise ValueError(f"lag strikes during_reply alone, not {fault.stage}")
+    if fault.action in _OF_REPLIES and fault.stage != "during_reply":
+        raise ValueError(f"{fault.action} strikes during_reply alone, not {fault.stage}")
+    check_parameters(fault.action, fault.body)
     try:
         re.compile(fault.method), re.compile(fault.path)
     except re.error as error:

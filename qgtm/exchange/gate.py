@@ -9,8 +9,10 @@ from typing import Final, Literal
 from qgtm.exchange.core import Exchange
 from qgtm.exchange.draw import id_in
 from qgtm.exchange.fault import Fault, FaultTable, Stage
+from qgtm.exchange.front import FRONTS, Front, front_of
 from qgtm.exchange.rate_limit import RateLimiter
 from qgtm.exchange.routes import MUTATING
+from qgtm.exchange.spoil import MUTATIONS, garbled, rewound, spoilt_body
 from qgtm.exchange.wire import Keys, Request, Response, handle
 
 _PAST_KEPT: Final = 400
@@ -59,6 +61,8 @@ class Gate:
         self.keys = keys
         self.keep = keep
         self.limiter = RateLimiter(per_minute)
+        self._limiters = {front.name: RateLimiter(front.per_window, front.window_s) for front in FRONTS}
+        self._frozen: dict[str, datetime] = {}
         self.faults = FaultTable(exchange.desk.seed)
         self._served = 0
         self._past: deque[tuple[float, str, Response]] = deque(maxlen=_PAST_KEPT)
@@ -69,24 +73,53 @@ class Gate:
         headers = {**_JSON, "X-Request-ID": id_in(self.exchange.desk.space, f"request {self._served}")}
         fault = self.faults.strike("before_apply", request.method, request.path, *_SPOILING)
         if fault is not None:
-            reply = _spoilt(Reply(200, headers, b""), fault)
+            reply = _spoilt(Reply(200, headers, b""), fault, request)
             return replace(reply, how="again") if fault.action == "hang" else reply
         headers.update(self._limit_headers(request, now))
         if headers.get("X-Ratelimit-Allowed") == "no":
             headers.pop("X-Ratelimit-Allowed")
-            return Reply(429, headers, LIMITED)
+            return Reply(429, headers, _limited_body(request))
         response = self._applied(request, now)
         reply = Reply(response.status, {**headers, **response.headers}, response.content())
         return self._after(request, reply)
 
     def _applied(self, request: Request, now: Now) -> Response:
-        response = handle(self.exchange, request, now.venue_at, self.keys)
+        front = front_of(request.path)
+        by = self._published_by(request, now) if front is not None else None
+        endless = self.faults.strike("during_reply", request.method, request.path, "endless")
+        asked = request if endless is None else rewound(request)
+        response = handle(self.exchange, asked, now.venue_at, self.keys, by)
         if self.keep is not None:
             self.keep()
+        response = self._changed(request, response, front, endless)
         return response if request.method in MUTATING else self._lagging(request, response, now)
 
+    def _published_by(self, request: Request, now: Now) -> datetime | None:
+        """Return the moment at which a stale front has stopped to publish, None when it goes on."""
+        fault = self.faults.strike("during_reply", request.method, request.path, "stale")
+        return None if fault is None else self._frozen.setdefault(fault.name, now.venue_at)
+
+    def _changed(
+        self, request: Request, response: Response, front: Front | None, endless: Fault | None
+    ) -> Response:
+        """Return the answer with other names, other units, fewer rows or more pages than it should have."""
+        faults = [endless] if endless is not None else []
+        for action in MUTATIONS:
+            fault = self.faults.strike("during_reply", request.method, request.path, action)
+            faults += [] if fault is None else [fault]
+        for fault in faults:
+            usual = {} if front is None else front.usual(fault.action)
+            body = spoilt_body(fault.action, response.body, {**usual, **(fault.body or {})}, self._served)
+            response = replace(response, body=body)
+        return response
+
     def _limit_headers(self, request: Request, now: Now) -> dict[str, str]:
-        """Count a call on the trading API; data have a limit of their own at the vendor."""
+        """Count a call on the trading API or a front; the broker's data have a limit of their own."""
+        front = front_of(request.path)
+        if front is not None:
+            allowance = self._limiters[front.name].take(now.monotonic_s, now.wall_s)
+            denied = {} if allowance.is_allowed else {"X-Ratelimit-Allowed": "no"}
+            return {**front.headers(allowance), **denied}
         if not request.path.startswith("/v2/") or request.path.startswith("/v2/stocks/"):
             return {}
         allowance = self.limiter.take(now.monotonic_s, now.wall_s)
@@ -109,12 +142,14 @@ class Gate:
         for stage in _LATE:
             fault = self.faults.strike(stage, request.method, request.path, *_SPOILING)
             if fault is not None:
-                reply = _spoilt(reply, fault)
+                reply = _spoilt(reply, fault, request)
         return reply
 
 
-def _spoilt(reply: Reply, fault: Fault) -> Reply:
+def _spoilt(reply: Reply, fault: Fault, request: Request) -> Reply:
     """Return what a fault makes of an answer."""
+    if fault.action == "429":
+        return replace(reply, status=429, content=_limited_body(request))
     make = _MAKE.get(fault.action, _status)
     return make(reply, fault)
 
@@ -124,8 +159,9 @@ def _status(reply: Reply, fault: Fault) -> Reply:
     return replace(reply, status=fault.status, content=Response(fault.status, body).content())
 
 
-def _limited(reply: Reply, fault: Fault) -> Reply:
-    return replace(reply, status=429, content=LIMITED)
+def _limited_body(request: Request) -> bytes:
+    front = front_of(request.path)
+    return LIMITED if front is None else front.limited.content()
 
 
 def _html(reply: Reply, status: int) -> Reply:
@@ -148,6 +184,6 @@ _MAKE: Final[dict[str, Callable[[Reply, Fault], Reply]]] = {
     "html": lambda reply, _: _html(reply, 200),
     "504": lambda reply, _: _html(reply, 504),
     "redirect": _redirect,
-    "429": _limited,
+    "garbled": lambda reply, _: replace(reply, content=garbled(reply.content)),
 }
-_SPOILING: Final = (*_MAKE, "status")
+_SPOILING: Final = (*_MAKE, "429", "status")

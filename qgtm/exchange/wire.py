@@ -35,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP response; `body` is JSON-able, None for an empty one."""
+    """An HTTP response; `body` is JSON-able, None for an empty one, bytes for what is no JSON."""
 
     status: int
     body: Any = None
@@ -43,6 +43,8 @@ class Response:
 
     def content(self) -> bytes:
         """Return the body as it goes over the wire."""
+        if isinstance(self.body, bytes):
+            return self.body
         return b"" if self.body is None else json.dumps(self.body, separators=(",", ":")).encode()
 
 
@@ -93,12 +95,25 @@ def request_from_url(method: str, url: str, body: bytes, headers: Mapping[str, s
     return Request(method.upper(), unquote(parts.path), query, body, lower)
 
 
-def handle(exchange: Exchange, request: Request, now: datetime, keys: Keys | None = None) -> Response:
-    """Answer a request as of `now`. Never raises for what a client sends; without `keys` any pair will do."""
-    from qgtm.exchange.routes import find  # the table of handlers imports this module
+def handle(
+    exchange: Exchange,
+    request: Request,
+    now: datetime,
+    keys: Keys | None = None,
+    published_by: datetime | None = None,
+) -> Response:
+    """Answer a request as of `now`. Never raises for what a client sends; without `keys` any pair will do.
+
+    The fronts of other vendors show what was published by `published_by`, by `now` unless given.
+    """
+    from qgtm.exchange.front import front_of  # these two import this module
+    from qgtm.exchange.routes import find
 
     exchange.catch_up(now)
     exchange.truth.requests.append(_seen(request, exchange.now))
+    front = front_of(request.path)
+    if front is not None:
+        return front.answer(Call(exchange, request, published_by or exchange.now, ()))
     if not _is_authorized(request, keys):
         return error(401, 40110000, "request is not authorized")
     handler, parts = find(request.method, request.path)
