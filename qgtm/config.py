@@ -10,6 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
+from qgtm.adapters.feed_setting import (
+    COT,
+    FRED,
+    OPTIONS,
+    SENTIMENT,
+    CotSetting,
+    FredSetting,
+    OptionsSetting,
+    SentimentSetting,
+)
 from qgtm.adapters.files import StateDir, state_dir, unread
 from qgtm.core.codec import canonical
 from qgtm.core.errors import ConfigError
@@ -104,9 +114,13 @@ class OhlcvFeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feeds:
-    """The feeds, by name."""
+    """The feeds, by name; only the bars' must be there."""
 
     ohlcv: OhlcvFeed
+    cot: CotSetting = COT
+    fred: FredSetting = FRED
+    options_vol: OptionsSetting = OPTIONS
+    sentiment: SentimentSetting = SENTIMENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +278,8 @@ def _contradictions(config: Sections) -> Iterator[str]:
         yield f"web.port and exchange.port are both {config.web.port}: give one of them another."
     if config.web.origin and not is_origin(config.web.origin):
         yield f'web.origin is {config.web.origin!r}: write the address that OpB opens, such as "https://fund.example".'
+    if config.feeds.sentiment.enabled and not config.feeds.sentiment.subs:
+        yield "feeds.sentiment.subs is empty: name the subs to read, or set feeds.sentiment.enabled = false."
     if config.fund.mode == "live" and not config.gates.enforce:
         yield 'gates.enforce must be true with fund.mode = "live": only proven strategies trade real money.'
     if config.fund.mode == "live" and not config.broker.account_number:

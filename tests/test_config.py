@@ -75,6 +75,16 @@ def test_limit_in_the_repository_is_the_one_decided_on(config: Config, name: str
     assert getattr(config.limits, name) == Decimal(decided)
 
 
+def test_feeds_in_the_repository_are_those_that_are_meant_without_a_word_of_them(
+    text: str, config: Config
+) -> None:
+    start, end = text.index("# The embedded exchange serves the next four"), text.index("[web]")
+    bare = config_from_text(text[:start] + text[end:], Path("/fund/qgtm_config.toml"))
+    assert bare.feeds == config.feeds
+    assert config.feeds.fred.url == "https://api.stlouisfed.org"
+    assert all((config.feeds.cot.enabled, config.feeds.options_vol.enabled, config.feeds.sentiment.enabled))
+
+
 def test_limits_by_symbol_and_factor_are_the_ones_decided_on(config: Config) -> None:
     assert config.limits.single_name("GLD") == Decimal("0.5")
     assert config.limits.single_name("SLV") == Decimal("0.35")
@@ -115,6 +125,10 @@ BAD = [
     ('"GLD", "IAU"', '"GLD", "GLD"', "universe.traded names 'GLD' twice: delete one of the two."),
     ('enabled = ["tsmom"', 'enabled = ["tsmom", "tsmom"', "strategies.enabled names 'tsmom' twice"),
     ("[feeds.ohlcv]", "[feeds.ohlvc]", "feeds.ohlvc is no key that we know: did you mean feeds.ohlcv?"),
+    ("[feeds.sentiment] ", "[feeds.sentimant] ", "did you mean feeds.sentiment?"),
+    ("subs = [", "sub = [", "feeds.sentiment.sub is no key that we know: did you mean feeds.sentiment.subs?"),
+    ('# files_url = "https://www.cftc.gov"', "file_url = 1", "did you mean feeds.cot.files_url?"),
+    ("[feeds.cot]  ", "[feeds.sentiment.x] ", "feeds.sentiment.x is no key that we know"),
     ("soft_cap_frac = 0.08 ", "soft_cap_frac = 8 ", "did you mean 0.08?"),
     ("soft_cap_frac = 0.08 ", "", "limits.soft_cap_frac is missing, and a limit has no default"),
     ("soft_cap_frac = 0.08 ", "soft_cap = 0.08 ", "did you mean soft_cap_frac?"),

@@ -91,6 +91,16 @@ class StateDir:
         return self.root / "at_work"
 
     @property
+    def feeds(self) -> Path:
+        """Return the folder of what the collector of feeds says of itself."""
+        return self.root / "feeds"
+
+    @property
+    def raw(self) -> Path:
+        """Return the folder of the vendors' replies, as they came."""
+        return self.root / "raw"
+
+    @property
     def exchange(self) -> Path:
         """Return the folder of the embedded exchange."""
         return self.root / "exchange"
