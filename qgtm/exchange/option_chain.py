@@ -1,17 +1,15 @@
-"""A thin option chain: Black-Scholes prices (Black and Scholes 1973) on a smile over realised volatility."""
+"""Which options are listed: the contracts of a root around its price."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
-from qgtm.exchange.hours import new_york
+from qgtm.exchange.hours import NEW_YORK, new_york
 from qgtm.exchange.price import Prices
 
-_RATE = 0.03
 _WEEKS, _MONTHS = 6, 6
-_YEAR_S = 365.0 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +22,15 @@ class Contract:
     strike: float
 
     @property
+    def expires_at(self) -> datetime:
+        """Return the end of the contract, aware UTC."""
+        return new_york(self.expiry, 16)
+
+    @property
     def symbol(self) -> str:
         """Return the OCC symbol, such as GLD260116C00180000."""
         kind = "C" if self.is_call else "P"
         return f"{self.underlying}{self.expiry:%y%m%d}{kind}{round(self.strike * 1000):08d}"
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """An option's worth in dollars a share, its yearly volatility, its greeks (theta a day, vega a point)."""
-
-    price: float
-    implied_volatility: float
-    delta: float
-    gamma: float
-    theta: float
-    vega: float
-    rho: float
 
 
 def contract_from(symbol: str) -> Contract | None:
@@ -54,8 +44,8 @@ def contract_from(symbol: str) -> Contract | None:
     return Contract(root, expiry, tail[6] == "C", strike) if root and tail[6] in "CP" else None
 
 
-def expiries(today: date) -> list[date]:
-    """Return the next six Fridays and the third Fridays of six months."""
+def expiries(today: date, is_session: Callable[[date], bool] = lambda _: True) -> list[date]:
+    """Return the next six Fridays and the third Fridays of six months; Thursday where Friday is a holiday."""
     friday = today + timedelta(days=(4 - today.weekday()) % 7)
     found = {friday + timedelta(weeks=n) for n in range(_WEEKS)}
     for n in range(_MONTHS):
@@ -64,14 +54,19 @@ def expiries(today: date) -> list[date]:
         third = first + timedelta(days=(4 - first.weekday()) % 7 + 14)
         if third >= today:
             found.add(third)
-    return sorted(found)
+    kept = (day if is_session(day) else day - timedelta(days=1) for day in found)
+    return sorted({day for day in kept if day >= today})
 
 
-def chain(underlying: str, spot: float, today: date) -> Iterator[Contract]:
-    """Yield the listed contracts: strikes within a fifth of the spot, calls before puts."""
-    step = 0.5 if spot < 25 else 1.0 if spot < 200 else 5.0
-    low, high = math.ceil(spot * 0.8 / step), math.floor(spot * 1.2 / step)
-    for expiry in expiries(today):
+def chain(
+    underlying: str, spot: float, now: datetime, is_session: Callable[[date], bool] = lambda _: True
+) -> Iterator[Contract]:
+    """Yield the contracts that are listed at `now`: strikes within a quarter of the spot, calls first."""
+    step = 0.5 if spot < 60 else 1.0 if spot < 300 else 5.0
+    low, high = math.ceil(spot * 0.75 / step), math.floor(spot * 1.25 / step)
+    for expiry in expiries(now.astimezone(NEW_YORK).date(), is_session):
+        if new_york(expiry, 16) <= now:
+            continue
         for is_call in (True, False):
             for n in range(low, high + 1):
                 yield Contract(underlying, expiry, is_call, n * step)
@@ -93,31 +88,3 @@ def realised_volatility(prices: Prices, symbol: str, now: datetime) -> float:
         return 0.2
     mean = math.fsum(moves) / len(moves)
     return max(0.05, math.sqrt(252 * math.fsum((m - mean) ** 2 for m in moves) / (len(moves) - 1)))
-
-
-def value_of(contract: Contract, spot: float, volatility: float, now: datetime) -> Value:
-    """Return price and greeks at `now`; the smile adds a tenth of volatility per 10% of moneyness."""
-    seconds = (new_york(contract.expiry, 16) - now).total_seconds()
-    years = max(seconds / _YEAR_S, 1e-6)
-    moneyness = math.log(contract.strike / spot)
-    sigma = volatility * (1.0 + moneyness * moneyness * 10.0)
-    root = sigma * math.sqrt(years)
-    d1 = (-moneyness + (_RATE + sigma * sigma / 2) * years) / root
-    d2 = d1 - root
-    sign = 1.0 if contract.is_call else -1.0
-    discount = contract.strike * math.exp(-_RATE * years)
-    density = math.exp(-d1 * d1 / 2) / math.sqrt(2 * math.pi)
-    decay = -spot * density * sigma / (2 * math.sqrt(years))
-    return Value(
-        price=max(sign * (spot * _normal(sign * d1) - discount * _normal(sign * d2)), 0.0),
-        implied_volatility=sigma,
-        delta=sign * _normal(sign * d1),
-        gamma=density / (spot * root),
-        theta=(decay - sign * _RATE * discount * _normal(sign * d2)) / 365,
-        vega=spot * density * math.sqrt(years) / 100,
-        rho=sign * discount * years * _normal(sign * d2) / 100,
-    )
-
-
-def _normal(x: float) -> float:
-    return 0.5 * math.erfc(-x / math.sqrt(2))
