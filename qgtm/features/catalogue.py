@@ -4,13 +4,19 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Final
 
-from qgtm.features import returns, trend, volatility
+from qgtm.features import curve, dollar, macro, positioning, real_rates, returns, trend, volatility, volume
 from qgtm.features.feature import Feature
 
 FAMILIES: Final[tuple[tuple[Feature, ...], ...]] = (
     returns.FEATURES,
     trend.FEATURES,
     volatility.FEATURES,
+    volume.FEATURES,
+    macro.FEATURES,
+    real_rates.FEATURES,
+    dollar.FEATURES,
+    curve.FEATURES,
+    positioning.FEATURES,
 )
 
 
