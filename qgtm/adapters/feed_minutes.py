@@ -58,25 +58,25 @@ class MinuteFeed:
         self._feed = feed
 
     def fetch(self, since: date, now: datetime) -> Taken:
-        """Return what the sessions since `since` that have ended at `now` leave behind. Raises FeedError."""
+        """Return the returns that have come to their end at `now`, of sessions since `since`.
+
+        Raises FeedError.
+        """
         today = aware_utc(now).astimezone(NEW_YORK).date()
-        ended = [each for each in self._sessions(since, today) if each.close_at <= now]
-        if not ended:
+        begun = [each for each in self._sessions(since, today) if each.open_at < now]
+        if not begun:
             return Taken(())
-        minutes = self.minutes(MINUTE_ROOTS, ended[0].open_at, ended[-1].close_at)
-        facts = [
-            fact
-            for root in MINUTE_ROOTS
-            for session in ended
-            for fact in facts_of(root, session, minutes.get(root, ()), self._released_at(session.day))
-        ]
-        bare = [
-            f"{root} {session.day}: no minute of it came"
-            for root in MINUTE_ROOTS
-            for session in ended
-            if not _within(minutes.get(root, ()), session)
-        ]
-        return Taken(tuple(facts), tuple(bare))
+        minutes = self.minutes(MINUTE_ROOTS, begun[0].open_at, min(begun[-1].close_at, now))
+        facts: list[Fact] = []
+        missing: list[str] = []
+        for root in MINUTE_ROOTS:
+            tape = minutes.get(root, ())
+            for session in begun:
+                own = facts_of(root, session, tape, self._released_at(session.day))
+                facts += [fact for fact in own if fact.at <= now]
+                if session.close_at <= now and not _within(tape, session):
+                    missing.append(f"{root} {session.day}: no minute of it came")
+        return Taken(tuple(facts), tuple(missing))
 
     def minutes(
         self, symbols: Sequence[str], start_at: datetime, end_at: datetime

@@ -1,8 +1,8 @@
 """When the Federal Reserve tells its decisions: the days of its scheduled meetings.
 
 Source: the Board of Governors, "Meeting calendars, statements, and minutes" (federalreserve.gov,
-monetarypolicy, fomccalendars.htm); 2025 and 2026 as announced on 2024-08-09, 2027 on 2025-09-05. March 2020 is
-not in it: that meeting was brought forward to a Sunday. The statement comes at 14:00 in New York.
+monetarypolicy, fomccalendars.htm); 2025 and 2026 as announced on 2024-08-09, 2027 on 2025-09-05. March
+2020 is not in it: that meeting was brought forward to a Sunday. The statement comes at 14:00 in New York.
 """
 
 from datetime import date, datetime, time

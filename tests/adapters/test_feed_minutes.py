@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from qgtm.adapters.calendar import xnys
+from qgtm.adapters.feed_form import Taken
 from qgtm.adapters.feed_minutes import Minute, MinuteFeed, facts_of, log_return
 from qgtm.core.errors import FeedError
 from tests.adapters.alpaca_venue import reply, serving
@@ -105,9 +106,20 @@ def test_the_minutes_of_ended_sessions_are_asked_for_and_turned_over() -> None:
     assert {fact.series for fact in facts} == {"FIRST30_GLD", "PRE_FIX_GLD", "POST_FIX_GLD"}
 
 
-def test_a_session_that_has_not_ended_is_not_asked_for() -> None:
+def test_a_return_is_there_as_soon_as_it_has_ended_and_not_before() -> None:
+    with serving(reply(200, page(*map(bar, range(90))))) as vendor:
+        at_ten = feed(vendor.url).fetch(DAY, OPEN + timedelta(minutes=30))
+        before_eleven = feed(vendor.url).fetch(DAY, OPEN + timedelta(minutes=89))
+        at_eleven = feed(vendor.url).fetch(DAY, OPEN + timedelta(minutes=90))
+    assert {fact.series for fact in at_ten.facts} == {"FIRST30_GLD", "PRE_FIX_GLD"}
+    assert {fact.series for fact in before_eleven.facts} == {"FIRST30_GLD", "PRE_FIX_GLD"}
+    assert {fact.series for fact in at_eleven.facts} == {"FIRST30_GLD", "PRE_FIX_GLD", "POST_FIX_GLD"}
+    assert vendor.asked[0].query["end"] == "2024-06-12T14:00:00+00:00"
+
+
+def test_a_session_that_has_not_begun_is_not_asked_for() -> None:
     with serving(reply(200, page())) as vendor:
-        assert feed(vendor.url).fetch(DAY, NOW - timedelta(hours=1)).facts == ()
+        assert feed(vendor.url).fetch(DAY, OPEN) == Taken(())
     assert vendor.asked == []
 
 
