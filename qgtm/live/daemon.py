@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from qgtm.core.effects import Cancel, Effect, FetchBars, FetchQuotes, Submit, ValueBook
-from qgtm.core.errors import BrokerError
+from qgtm.core.errors import BrokerError, JournalError
 from qgtm.core.events import (
     BreakFound,
     BrokerFound,
@@ -66,11 +66,15 @@ class Loop:
         self._compared_s = self._snapshot_s = clock.monotonic()
         self._compared_at = clock.now()
         self.rig.is_resync_due = False
-        while not self.rig.stop.is_set():
-            self.turn()
-            self.rig.wake.wait(TICK_S)
-            self.rig.wake.clear()
-        self.wind_down()
+        try:
+            while not self.rig.stop.is_set():
+                self.turn()
+                self.rig.wake.wait(TICK_S)
+                self.rig.wake.clear()
+            self.wind_down()
+        except JournalError:
+            self.rig.disk.give_up()  # so that the next start can write that it halts
+            raise
 
     def turn(self) -> None:
         """Take one turn."""
@@ -206,8 +210,10 @@ class Loop:
             self._take(alert)
 
     def _tell_troubles(self, began_s: float) -> None:
-        """Say what the loop notices of itself, and that the broker has blocked the account."""
+        """Say what the loop notices of itself and the disk, and that the broker has blocked the account."""
         now_s, said = self.rig.clock.monotonic(), self._troubles
+        for event in self.rig.disk.look(now_s, self.rig.kernel.state.switch.latches):
+            self._take(event)
         for alert in (
             *said.lag(now_s - began_s, now_s),
             *said.blocked(self.rig.kernel.state.is_blocked),

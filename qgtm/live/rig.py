@@ -36,6 +36,7 @@ from qgtm.engine.act import Seal
 from qgtm.engine.authority import Moment
 from qgtm.features.history import History
 from qgtm.keys import Endpoints, Keys, Venue, endpoints
+from qgtm.live.disk import Disk
 from qgtm.live.hands import Deed, Done, Hands, Wanted
 from qgtm.live.kernel import Kernel
 from qgtm.live.perform import World, perform
@@ -82,6 +83,7 @@ class Rig:
     calendar: Calendar = field(init=False)
     journal: SqliteJournal = field(init=False)
     snapshots: Snapshots = field(init=False)
+    disk: Disk = field(init=False)
     package: Package = field(init=False)  # as it was when this daemon started
     lease: Lease = field(init=False)
     store: BarStore = field(init=False)
@@ -116,7 +118,9 @@ class Rig:
         return load_package(PACKAGE)
 
     def open_record(self) -> None:
-        """Open the journal and the snapshots beside it. Raises JournalError."""
+        """Open the journal and the snapshots beside it, with room held back. Raises JournalError."""
+        self.disk = Disk(self.state_dir.root)
+        self.disk.prepare()
         self.journal = SqliteJournal(self.state_dir.journal)
         self.snapshots = Snapshots(self.state_dir.snapshots, manifest_sha(self.package.manifest))
 

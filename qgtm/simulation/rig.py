@@ -19,6 +19,7 @@ from qgtm.adapters.manifest import Difference, Package, load_package, manifest_s
 from qgtm.config import Config
 from qgtm.exchange.core import Exchange
 from qgtm.keys import Endpoints
+from qgtm.live.disk import Disk as Room
 from qgtm.live.hands import Deed, Hands
 from qgtm.live.rig import PACKAGE, Rig
 from qgtm.ports import Head
@@ -38,6 +39,7 @@ from qgtm.simulation.timeline import Bell, Spell, Timeline
 from qgtm.simulation.weather import Weather
 
 BOOT_ID: Final = "virtual"
+ENDLESS: Final = 10**12  # bytes of room: what a full disk does is a fault of the record here
 
 
 class Ground(Protocol):
@@ -140,6 +142,7 @@ class VirtualRig(Rig):
     def open_record(self) -> None:
         """Open the record on the machine's disk."""
         disk: Disk = self.ground.disk
+        self.disk = Room(self.state_dir.root, free=lambda folder: ENDLESS, reserve_bytes=0)
         self.journal = _any(MemoryRecord(disk, self._effect))
         self.snapshots = _any(MemorySnapshots(disk, manifest_sha(self.package.manifest), self._effect))
 

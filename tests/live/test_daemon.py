@@ -16,7 +16,6 @@ from qgtm.adapters.files import StateDir
 from qgtm.adapters.heartbeat import HeartbeatFile, load_heartbeat
 from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.journal import MemoryJournal
-from qgtm.adapters.manifest import load_manifest
 from qgtm.adapters.snapshot import Snapshots
 from qgtm.config import load_config
 from qgtm.core.commands import AcceptBreak, Acknowledge, Halt
@@ -44,10 +43,11 @@ from qgtm.core.events import (
 from qgtm.core.mode import Latch
 from qgtm.core.order import OrderState
 from qgtm.live.daemon import Loop, is_brokers_word, is_held_back
+from qgtm.live.disk import Disk
 from qgtm.live.hands import Answer
 from qgtm.live.kernel import Kernel
 from qgtm.live.reconciliation import Books, ReadBooks
-from qgtm.live.rig import PACKAGE, Rig
+from qgtm.live.rig import Rig
 from qgtm.ports import Account, BrokerOrder
 from qgtm.risk.drawdown import started
 from tests.engine.making import (
@@ -77,7 +77,8 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     found = Rig(load_config(REPO / "qgtm_config.toml", {}), state, {})
     found.clock = ManualClock(NOON, monotonic=1_000.0)
     found.calendar, found.journal = xnys(), MemoryJournal()
-    found.manifest = load_manifest(PACKAGE)
+    found.disk = Disk(tmp_path, free=lambda folder: 10**12, reserve_bytes=1_000)
+    found.disk.prepare()
     found.hands = Hands()
     found.stream = SimpleNamespace(is_listening=True, stop=lambda: True)
     found.inbox, found.heartbeat = Inbox(state.inbox), HeartbeatFile(state.heartbeat)
@@ -488,6 +489,39 @@ def test_journal_that_refuses_ends_the_loop_and_nothing_is_sent(loop: Loop) -> N
     with pytest.raises(JournalError):
         turn(loop, Answer(FetchQuotes(("GLD",)), [quotes(GLD=100)]))
     assert not wanted(loop, Submit)
+
+
+@pytest.mark.fault("H1", "H11")
+def test_loop_whose_record_refuses_gives_the_room_back_that_it_held(loop: Loop, tmp_path: Path) -> None:
+    def refuse(*_: Any) -> None:
+        raise JournalError("the disk is full")
+
+    assert (tmp_path / "reserve").stat().st_size == 1_000
+    loop.rig.journal.append = refuse
+    loop.rig.hands.waiting.append(Answer(FetchQuotes(("GLD",)), [quotes(GLD=100)]))
+    with pytest.raises(JournalError):
+        loop.run()
+    assert not (tmp_path / "reserve").exists()
+
+
+@pytest.mark.fault("H1", "H2", "H11")
+def test_disk_that_fills_is_told_and_stops_new_orders_before_it_is_full(loop: Loop) -> None:
+    room = [2_000_000_000]
+    loop.rig.disk.free = lambda folder: room[0]
+    turn(loop, after_s=11)
+    assert facts(loop, AlertRaised) == []
+    room[0] = 900_000_000
+    for _ in range(3):
+        turn(loop, after_s=11)
+    (alert,) = facts(loop, AlertRaised)
+    assert (alert.level, alert.cause) == ("orange", "disk")
+    assert "0.9 GB left" in alert.text
+    room[0] = 63_000_000
+    for _ in range(3):
+        turn(loop, after_s=11)
+    assert loop.rig.kernel.state.switch.latches == (Latch.OPERATOR_HALT,)
+    assert not wanted(loop, FetchQuotes)
+    assert [each.level for each in facts(loop, AlertRaised)] == ["orange", "red"]
 
 
 @pytest.mark.fault("G5")
