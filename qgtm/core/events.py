@@ -247,6 +247,23 @@ class SignalsComputed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RegimeSeen(Event):
+    """The market's regime after a session: the state that is named, and all that it was judged by.
+
+    `odds` are the filtered probabilities by state, `change` the probability of a change within two weeks,
+    `thresholds` the volatilities at which normal, elevated and crisis begin. None is "not known yet".
+    """
+
+    session: date
+    state: str
+    odds: Mapping[str, float | None]
+    change: float | None
+    run_length: float | None  # sessions
+    volatility: str | None
+    thresholds: tuple[float | None, ...]  # fraction a year
+
+
+@dataclass(frozen=True, kw_only=True)
 class StrategyDisabled(Event):
     """A strategy raised or returned garbage; its last targets stay frozen."""
 

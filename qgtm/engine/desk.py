@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from qgtm.features.bars import FloatArray
+from qgtm.features.feature import Feature
 from qgtm.features.seen import Seen
 from qgtm.risk.limits import Limits
 
@@ -81,6 +82,7 @@ class Desk:
     strategies: tuple[Views, ...]
     history: Past
     is_shorting_allowed: bool = True
+    regime: Feature | None = None  # the fitted model's odds; without them no regime is told
     tape_share_frac: float = 1.0  # part of the market's volume that the bars' feed sees
     params: Params = PARAMS
 

@@ -72,6 +72,7 @@ from qgtm.core.universe import TRADED
 from qgtm.engine.desk import Desk, Params
 from qgtm.engine.flatten import delays, flatten_care, looked, spared
 from qgtm.engine.intent import Round, Tape, is_two_sided, planned_round
+from qgtm.engine.mood import regime_after
 from qgtm.engine.reconcile import find_history_breaks
 from qgtm.engine.state import TRIAL_SYMBOL, State, changed, is_trial
 from qgtm.engine.trial import trial_order, trial_words
@@ -282,7 +283,10 @@ def _expired(order: Order, now: datetime) -> OrderUpdated:
 
 # cell 14 of notebooks/engine/live_loop.ipynb
 def _on_bars(state: State, event: BarsClosed, now: datetime, desk: Desk) -> Decision:
-    return viewed(state, event.session, desk), ()
+    facts = viewed(state, event.session, desk)
+    if desk.regime is not None:
+        facts.append(regime_after(event.session, desk.history.seen(), desk.regime))
+    return facts, ()
 
 
 def _on_disabled(state: State, event: StrategyDisabled, now: datetime, desk: Desk) -> Decision:

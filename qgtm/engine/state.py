@@ -54,6 +54,7 @@ from qgtm.core.events import (
     PositionsSeen,
     QuotesSeen,
     Reconciled,
+    RegimeSeen,
     RequestEnded,
     RequestMade,
     RequestOpened,
@@ -193,6 +194,8 @@ class State:
     is_trial_asked: bool = False
     # Health
     feeds_failed: Mapping[str, str] = field(default_factory=dict)
+    paused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # strategy -> the feeds it waits for
+    regime: RegimeSeen | None = None
     broker_lost: str | None = None
     breaks: Mapping[str, BreakFound] = field(default_factory=dict)
     accepted: tuple[str, ...] = ()  # orders of somebody else's that a person has accepted, the last ones
@@ -359,7 +362,8 @@ def _signals_computed(state: State, event: SignalsComputed) -> State:
     for name, view in event.signals.items():
         before = signals.get(name, EMPTY)
         signals[name] = {s: before.get(s) if value is None else value for s, value in view.items()}
-    return renewed(state, signals=signals, carried={**state.carried, **event.carried})
+    carried = {**state.carried, **event.carried}
+    return renewed(state, signals=signals, carried=carried, paused=event.paused)
 
 
 def _targets_set(state: State, event: TargetsSet) -> State:
@@ -589,6 +593,7 @@ CHANGES: Final[dict[type[Event], Change]] = {
     BookUnjudged: lambda s, e: renewed(s, unjudged=e.reason),
     SignalsComputed: _signals_computed,
     StrategyDisabled: lambda s, e: renewed(s, disabled={**s.disabled, e.strategy: e.reason}),
+    RegimeSeen: lambda s, e: renewed(s, regime=e),
     TargetsSet: _targets_set,
     TargetsReached: lambda s, e: renewed(s, is_pending=False),
     IntentFormed: _intent_formed,

@@ -1,16 +1,19 @@
 """The boot's first two steps: what is on this machine, before anybody is asked anything."""
 
 from qgtm import __version__
+from qgtm.adapters.artefact import load_model
 from qgtm.adapters.files import made_writable
 from qgtm.adapters.inbox import Wish
 from qgtm.adapters.manifest import manifest_sha
 from qgtm.core.effects import Effect
 from qgtm.core.errors import BootRefused
 from qgtm.core.events import AlertRaised, Booted
+from qgtm.core.series import SERIES
 from qgtm.core.universe import SYMBOLS
 from qgtm.engine.desk import Desk
 from qgtm.engine.limit_change import limits_at_boot
 from qgtm.engine.state import State, folded
+from qgtm.features.hidden_markov import odds_feature
 from qgtm.features.history import History
 from qgtm.keys import load_keys, venue
 from qgtm.live import crash_mark
@@ -75,7 +78,7 @@ def _restored(rig: Rig) -> State:
     """Fold the journal, from the newest snapshot that it bears out; the kernel starts from what comes out."""
     kept = rig.snapshots.load(State, rig.journal.hash_at)
     state = folded((entry.event for entry in rig.journal.read(kept.head.seq)), kept.state)
-    rig.history = History(SYMBOLS)
+    rig.history = History(SYMBOLS, tuple(SERIES))
     desk = Desk(
         limits=rig.config.limits,
         strategies=tuple(
@@ -84,6 +87,7 @@ def _restored(rig: Rig) -> State:
         ),
         history=rig.history,
         tape_share_frac=float(rig.config.feeds.ohlcv.tape_share_frac),
+        regime=odds_feature(load_model().model),
     )
     rig.kernel = Kernel(desk, rig.history, rig.journal, perform=_later, state=state)
     return state
