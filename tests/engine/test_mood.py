@@ -14,7 +14,7 @@ from qgtm.features.hidden_markov import STATES, odds_feature
 from tests.engine.making import NOON, SESSION, always, desk, taken
 
 ODDS = odds_feature(load_model().model)
-BARS = BarsClosed(session=SESSION, known_at=NOON, bars={s: (1.0, 1.0, 1.0, 1.0, 1.0) for s in SYMBOLS})
+BARS = BarsClosed(session=SESSION, known_at=NOON, bars=dict.fromkeys(SYMBOLS, (1.0, 1.0, 1.0, 1.0, 1.0)))
 
 
 def told(sessions_seed: int = 3) -> RegimeSeen:
