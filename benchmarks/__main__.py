@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-ALL = ("start_up", "boot", "phone_paint", "step", "peers")
+ALL = ("start_up", "boot", "phone_paint", "step", "alerts", "peers")
 REPO = Path(__file__).parents[1]
 PAGE = REPO / "docs/benchmarks.md"
 AIM_PER_S = 100_000
@@ -51,6 +51,17 @@ def step_rows(found: Found) -> list[Row]:
     return [("`step` on a daily bar set, 30 symbols, four strategies, p99", p99, "5 ms", found["is_kept"])]
 
 
+def alerts_rows(found: Found) -> list[Row]:
+    """Return how long an alert takes to be kept for delivery, and to reach a mail server."""
+    kept, last, p99 = found["enqueued_max_s"], found["delivered_max_s"], found["delivered_p99_s"]
+    number = f"{found['alerts']} alerts"
+    return [
+        (f"alert in the outbox, durably, the slowest of {number}", f"{kept:.2f} s", "1 s", kept <= 1),
+        ("alert at the mail server, p99", f"{p99:.2f} s", "10 s", p99 <= 10),
+        ("alert at the mail server, the slowest", f"{last:.2f} s", "60 s", last <= 60),
+    ]
+
+
 def peers_rows(found: Found) -> list[Row]:
     """Return how fast a replay is, alone and beside the others."""
     rates = {side: result["symbol_bars_per_s"] for side, result in found.items()}
@@ -82,6 +93,7 @@ ROWS: dict[str, Callable[..., list[Row]]] = {
     "boot": boot_rows,
     "phone_paint": phone_paint_rows,
     "step": step_rows,
+    "alerts": alerts_rows,
     "peers": peers_rows,
 }
 
