@@ -15,6 +15,7 @@ from qgtm.reporting.source import Reviewed
 from qgtm.views.action import Caps, actions
 from qgtm.views.ledger import RESIDUAL
 from qgtm.views.performance import performance
+from qgtm.views.regime import regime_said
 from qgtm.views.week import Line, Share, Told, Week, shares_of
 from qgtm.views.words import count, dollars, percent
 
@@ -102,6 +103,19 @@ def _waiting(reviewed: Reviewed, caps: Caps) -> list[str]:
 def named(owner: str) -> str:
     """Return an owner's name as a reader sees it, escaped."""
     return escape(owner.replace("_", " "))
+
+
+def regime(week: Week) -> Fragment:
+    """Return the market's regime after the week's last session, with all that it was judged by."""
+    seen = week.state.regime
+    if seen is None:
+        return told("No regime was told yet: the first comes with the first finished session.")
+    rows = [[named(state), percent(odds, 1)] for state, odds in seen.odds.items()]
+    rows.append(["a change within two weeks", percent(seen.change, 1)])
+    bounds = " / ".join(percent(each, 1) for each in seen.thresholds)
+    rows.append(["normal, elevated and crisis begin at a volatility of", bounds])
+    shown = table([Column(f"After {seen.session:%A}", 60), Column("", 40, is_number=True)], rows)
+    return Fragment(paragraph(escape(regime_said(seen))) + shown)
 
 
 def figures(week: Week) -> Fragment:

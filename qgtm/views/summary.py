@@ -28,6 +28,7 @@ from qgtm.views.matter import (
     undelivered_said,
 )
 from qgtm.views.persons import is_overridden
+from qgtm.views.regime import paused_said, regime_said
 from qgtm.views.signals import Change, pending
 from qgtm.views.way_back import way_back
 from qgtm.views.words import percent
@@ -272,7 +273,9 @@ def _notes(chronicle: Chronicle, outside: Outside) -> tuple[str, ...]:
     found = outside.undelivered
     waits = undelivered_said(found) if found and not found.failing else ""
     practice = practice_said(outside.speed, outside.watchdog)
-    return tuple(line for line in (_changed_code(chronicle), waits, practice) if line)
+    state = chronicle.state
+    market = paused_said(state.paused), regime_said(state.regime)
+    return tuple(line for line in (_changed_code(chronicle), waits, *market, practice) if line)
 
 
 def risk_words(switch: KillSwitch) -> str:

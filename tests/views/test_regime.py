@@ -1,0 +1,64 @@
+"""The regime and the paused strategies in words."""
+
+from datetime import date
+
+import pytest
+
+from qgtm.core.events import RegimeSeen
+from qgtm.core.series import FeedName
+from qgtm.features.hidden_markov import STATES
+from qgtm.views import regime
+from qgtm.views.regime import paused_said, regime_said
+
+SEEN = RegimeSeen(
+    session=date(2021, 6, 25),
+    state="risk_off",
+    odds={"risk_on": 0.2, "risk_off": 0.724, "crisis": 0.076},
+    change=0.031,
+    run_length=40.0,
+    volatility="elevated",
+    thresholds=(0.11, 0.15, 0.21),
+)
+
+
+def test_regime_in_a_sentence() -> None:
+    assert regime_said(SEEN) == (
+        "The market reads as uneasy (72% sure); gold's volatility is elevated; "
+        "a change within two weeks is 3% likely."
+    )
+
+
+def test_transition_claims_no_certainty_and_the_unknown_is_called_so() -> None:
+    early = RegimeSeen(
+        session=date(2021, 6, 25), state="transition", odds={}, change=None, run_length=None,
+        volatility=None, thresholds=(),
+    )  # fmt: skip
+    said = regime_said(early)
+    assert "none is named" in said
+    assert "sure" not in said
+    assert "not known yet" in said
+    assert "unknown likely" in said
+    assert regime_said(None) == ""
+
+
+def test_every_state_and_feed_has_its_words() -> None:
+    assert set(STATES) < set(regime.STATES)
+    assert set(regime.FEEDS) == set(FeedName)
+
+
+@pytest.mark.parametrize(
+    ("paused", "said"),
+    [
+        ({}, ""),
+        (
+            {"real_rate_gold": ("fred",)},
+            "One strategy waits for newer data: interest rates and the dollar (FRED). The others go on.",
+        ),
+        (
+            {"cot_extreme": ("cot",), "reddit_contrarian": ("sentiment", "cot")},
+            "2 strategies wait for newer data: futures positions (CFTC) and Reddit. The others go on.",
+        ),
+    ],
+)
+def test_who_waits(paused: dict[str, tuple[str, ...]], said: str) -> None:
+    assert paused_said(paused) == said
