@@ -35,7 +35,8 @@ from qgtm.live.scale import refusals
 from qgtm.risk.factors import absent
 
 Say = Callable[[BootStepFinished], None]
-ASK_AGAIN_S: Final = 5.0
+ASK_AGAIN_S: Final = 5.0  # at most; a broker that was busy for a moment is asked again soon
+FIRST_PAUSE_S: Final = 0.5
 STREAM_S: Final = 10.0
 SETTLED_S: Final = 2.0
 LOOKS: Final = 5
@@ -71,7 +72,7 @@ def boot(rig: Rig, say: Say) -> bool:
 
 def _verdict(rig: Rig, number: int, each: Step, say: Say) -> BootStepFinished:
     timer, detail, is_ok = rig.machine, "", False
-    began_s = timer.monotonic()
+    began_s, pause_s = timer.monotonic(), min(FIRST_PAUSE_S, ASK_AGAIN_S)
     while not is_ok and not rig.stop.is_set():
         try:
             detail, is_ok = each.do(rig), True
@@ -81,7 +82,8 @@ def _verdict(rig: Rig, number: int, each: Step, say: Say) -> BootStepFinished:
                 _refused(rig, _finished(number, each, False, detail, timer.monotonic() - began_s), say)
                 raise
             say(_finished(number, each, False, f"{detail}; asking again", timer.monotonic() - began_s))
-            rig.stop.wait(ASK_AGAIN_S)
+            rig.stop.wait(pause_s)
+            pause_s = min(2 * pause_s, ASK_AGAIN_S)
     verdict = _finished(number, each, is_ok, detail, timer.monotonic() - began_s)
     say(verdict)
     return verdict

@@ -219,6 +219,24 @@ def test_print_that_nobody_deployed_is_refused_until_somebody_does(
     rig.close()
 
 
+@pytest.mark.fault("A1")
+def test_broker_that_was_busy_for_a_moment_is_asked_again_soon_and_then_less_often(
+    stage: Stage, rig: StagedRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(booting, "ASK_AGAIN_S", 5.0)
+    rested: list[float] = []
+
+    def fails_six_times(found: StagedRig) -> None:
+        found.broker.failures = 6  # type: ignore[attr-defined]
+        found.stop = SimpleNamespace(  # type: ignore[assignment]
+            wait=lambda seconds: rested.append(seconds), is_set=lambda: False
+        )
+
+    rig.prepare = fails_six_times
+    assert stage.boot(rig)
+    assert rested[:6] == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
+
+
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a copy of the package that the boot looks at."""
