@@ -41,7 +41,9 @@ def test_nothing_is_held_back_of_a_disk_that_would_be_tight_then(tmp_path: Path)
 @pytest.mark.fault("H1")
 def test_halt_is_said_again_only_once_a_person_has_ended_it(tmp_path: Path) -> None:
     found, _ = disk(tmp_path, LEAST_BYTES - 1)
+    (tmp_path / FILE).write_bytes(b"x" * 4_096)
     first = found.look(0.0, ())
+    assert not (tmp_path / FILE).exists()
     assert [type(each) for each in first] == [Latched, AlertRaised]
     assert found.look(9.9, ()) == []  # asked every ten seconds
     assert found.look(10.0, (Latch.OPERATOR_HALT,)) == []
