@@ -383,7 +383,7 @@ def test_option_chain_pages_and_prices_obey_put_call_parity(served: Live) -> Non
         expiry = datetime.strptime(symbol[3:9], "%y%m%d").replace(hour=20, tzinfo=UTC)
         years = (expiry - START).total_seconds() / (365 * 86400)
         if years > 0.15:  # nearer, a cent of either price is a percent of carry
-            # call - put = spot x exp(-lease x time) - strike x exp(-rate x time); the spot and the strike are 100
+            # call - put = spot x exp(-lease x time) - strike x exp(-rate x time), both 100 here
             carries.append((mids[0] - mids[1]) / 100 / years)
     assert len(carries) > 2
     assert -0.02 < min(carries) <= max(carries) < 0.08

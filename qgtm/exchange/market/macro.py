@@ -199,7 +199,8 @@ def _move_risk(state: _State, moved: Mapping[str, float], noise: Sequence[float]
 
 
 def _move_root(root: _RootState, moved: float, noise: Sequence[float]) -> None:
-    root.fast = 0.94 * root.fast + 0.06 * moved**2
+    # one gap is not taken for a new world: what counts is at most three and a half usual days
+    root.fast = 0.96 * root.fast + 0.04 * min(moved**2, 12.0 * root.slow)
     root.slow = 0.985 * root.slow + 0.015 * moved**2
     root.far = 0.996 * root.far + 0.004 * moved**2
     root.premium = 0.93 * root.premium + 0.35 * noise[0]
@@ -233,7 +234,7 @@ def _values(state: _State, day: date, noise: Sequence[float]) -> dict[str, float
 def _at_30(state: _State, name: str) -> float:
     """Return implied volatility at 30 days: realised, fast and slow, and a premium that fear adds to."""
     root, premium = state.roots[name], _ROOTS[name][1]
-    realised = 0.55 * math.sqrt(YEAR * root.fast) + 0.45 * math.sqrt(YEAR * root.slow)
+    realised = 0.5 * (math.sqrt(YEAR * root.fast) + math.sqrt(YEAR * root.slow))
     points = premium + root.premium + 0.08 * (math.exp(state.vix) - 17.0)
     return min(max(1.02 * realised + points / 100.0, 0.07), 1.2)
 
