@@ -71,7 +71,7 @@ class Model:
             if not all(math.isfinite(value) for row in rows for value in row):
                 raise ValueError(f"{name} holds what is no finite number: fit the model anew")
         for row in (self.start, *self.transition):
-            if min(row) < 0 or abs(sum(row) - 1.0) > 1e-9:
+            if min(row) < 0 or abs(math.fsum(row) - 1.0) > 1e-9:
                 raise ValueError(f"{row} are no odds that add up to 1: fit the model anew")
         if min(min(row) for row in self.variances) <= 0:
             raise ValueError("a variance is not above zero: fit the model anew")
@@ -105,7 +105,7 @@ def _sum_log(logs: Sequence[float]) -> float:
     highest = max(logs)
     if highest == -math.inf:
         return -math.inf
-    return highest + math.log(sum(math.exp(each - highest) for each in logs))
+    return highest + math.log(math.fsum(math.exp(each - highest) for each in logs))
 
 
 def _log(odds: float) -> float:
