@@ -102,7 +102,8 @@ class CotFeed:
         Each is known from its publication on. Raises FeedError.
         """
         start = since if is_back_fill else min(since, new_york_day(now) - AGAIN)
-        return Taken(tuple(facts_of(self._weeks(start), self._published_at, now)))
+        weeks = tuple(self._weeks(start))
+        return Taken(tuple(facts_of(weeks, self._published_at, now)), lacking_in(weeks))
 
     def _weeks(self, start: date) -> Iterator[Week]:
         codes = ",".join(f"'{code}'" for code in METALS)
@@ -181,6 +182,14 @@ def _refuse_impossible(contracts: dict[str, int], columns: dict[str, str], where
             refuse(
                 where, f"the fields {names} add up to {held}, more than {columns['OI']}, {contracts['OI']}"
             )
+
+
+def lacking_in(weeks: Sequence[Week]) -> tuple[str, ...]:
+    """Return in words which of our markets the newest report does not hold (faults E14)."""
+    newest = max((week.as_of for week in weeks), default=None)
+    there = {week.metal for week in weeks if week.as_of == newest}
+    lost = [metal.lower() for metal in COT_CODES if metal not in there]
+    return (f"the report of {newest} has no {', '.join(lost)}",) if lost and newest else ()
 
 
 def facts_of(weeks: Iterable[Week], published_at: PublishedAt, now: datetime) -> Iterator[Fact]:

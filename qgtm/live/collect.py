@@ -55,7 +55,7 @@ class Feed:
 
     `look` gets venue time. `next_due` is the first moment for a look after another. `back_fill` yields its
     history since a day, in `parts` of them where their number is known. Where `again_until` names a time,
-    what is missing is looked for again until then. One that `waits_at_start` has nothing to say out of its hours.
+    what is missing is looked for again until then. One that `waits_at_start` has its first look when due.
     """
 
     name: str

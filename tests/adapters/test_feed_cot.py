@@ -143,6 +143,13 @@ def test_nothing_is_taken_of_a_reply_with_one_bad_row() -> None:
             feed.fetch(date(2026, 9, 22), NOW)
 
 
+@pytest.mark.fault("E14")
+def test_a_market_that_is_not_in_the_newest_report_is_told() -> None:
+    with serving(reply(200, [GOLD])) as vendor:
+        taken = CotFeed(fetcher(vendor.url, secret=False), friday).fetch(date(2026, 9, 22), NOW)
+    assert taken.missing == ("the report of 2026-09-29 has no silver, platinum, palladium, copper",)
+
+
 def test_a_report_that_comes_twice_is_refused() -> None:
     with pytest.raises(FeedError, match="twice"):
         list(facts_of(weeks_from_rows([GOLD, GOLD]), friday, NOW))
