@@ -4,7 +4,27 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Final
 
-from qgtm.features import curve, dollar, macro, positioning, real_rates, returns, trend, volatility, volume
+from qgtm.features import (
+    calendar,
+    change_point,
+    correlation,
+    curve,
+    dollar,
+    drawdowns,
+    macro,
+    options_vol,
+    overnight,
+    positioning,
+    real_rates,
+    regime,
+    relative_value,
+    returns,
+    sentiment,
+    stress,
+    trend,
+    volatility,
+    volume,
+)
 from qgtm.features.feature import Feature
 
 FAMILIES: Final[tuple[tuple[Feature, ...], ...]] = (
@@ -12,11 +32,21 @@ FAMILIES: Final[tuple[tuple[Feature, ...], ...]] = (
     trend.FEATURES,
     volatility.FEATURES,
     volume.FEATURES,
+    relative_value.FEATURES,
     macro.FEATURES,
     real_rates.FEATURES,
     dollar.FEATURES,
     curve.FEATURES,
     positioning.FEATURES,
+    options_vol.FEATURES,
+    sentiment.FEATURES,
+    calendar.FEATURES,
+    overnight.FEATURES,
+    drawdowns.FEATURES,
+    correlation.FEATURES,
+    stress.FEATURES,
+    regime.FEATURES,
+    change_point.FEATURES,
 )
 
 

@@ -141,7 +141,7 @@ def likeliest_run(runs: Runs) -> float:
 
 
 def _seen_by_it(seen: Seen, params: Params) -> FloatArray:
-    close = np.ascontiguousarray(seen.bars.select(READS).close[:, 0])
+    close = seen.field("close", READS)[0]
     return params.return_scale * log_returns(close, 1)[:, None]
 
 

@@ -74,7 +74,7 @@ def _reached(volatility: FloatArray, bounds: FloatArray) -> FloatArray:
 
 
 def _volatility(seen: Seen, params: Params = PARAMS) -> FloatArray:
-    close = carried(np.ascontiguousarray(seen.bars.select((METAL,)).close.T), params.carry_limit)[0]
+    close = carried(seen.field("close", (METAL,)), params.carry_limit)[0]
     return realised_volatility(log_returns(close, 1), params.volatility_lookback)
 
 

@@ -52,6 +52,7 @@ def feature_inputs(bars: Bars) -> dict[str, Series]:
         "series": Series(close),
         "windowed": Series(windowed[0], axis=0),
         "yab": Series(windowed, axis=1),
+        "days": Series((bars.sessions - bars.sessions % 7).astype(np.float64)),  # as of a weekly report
     }
 
 

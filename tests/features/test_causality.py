@@ -24,7 +24,7 @@ FUNCTIONS = [
 # A function that takes `params` is the fold of its module's `update`; every other needs a finite window.
 FOLDS = [each for each in FUNCTIONS if "params" in inspect.signature(each.values[1]).parameters]
 FINITE = [each for each in FUNCTIONS if each not in FOLDS]
-LENGTH = 300
+LENGTH = 420
 
 
 def holed(bars: Bars, seed: int) -> Bars:
