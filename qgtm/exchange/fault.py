@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from qgtm.exchange.draw import uniform
@@ -125,11 +126,13 @@ class FaultTable:
         self._draws = 0
         self._made = 0
         self.faults: list[Fault] = []
+        self._since: dict[str, datetime] = {}
 
     def add(self, body: dict[str, Any]) -> Fault:
         """Set a fault. Raises `ValueError` for one that cannot be."""
         fault = fault_from(body, self._made + 1)
         self._made += 1
+        self._since.pop(fault.name, None)
         self.faults.append(fault)
         return fault
 
@@ -137,6 +140,10 @@ class FaultTable:
         """Take faults away, all of them unless named."""
         gone = None if names is None else set(names)
         self.faults = [] if gone is None else [f for f in self.faults if f.name not in gone]
+
+    def since(self, fault: Fault, now: datetime) -> datetime:
+        """Return when a fault that has struck did so first; `now` when this is the first time."""
+        return self._since.setdefault(fault.name, now)
 
     def strike(self, stage: Stage, method: str, path: str, *actions: str) -> Fault | None:
         """Return the first fault that strikes here and use it up by one; only the given actions, if any."""

@@ -93,10 +93,10 @@ def periods_of(known: Sequence[Vintage]) -> Iterable[Period]:
 
 
 def _check_span(start: date, end: date, periods: Sequence[Period], today: date) -> None:
-    if start > end:
-        _bad(f"Variable realtime_start ({start}) can not be after variable realtime_end ({end}).")
     if start > today:
         _bad(f"Variable realtime_start can not be after today's date ({today}).")
+    if start > end:
+        _bad(f"Variable realtime_start ({start}) can not be after variable realtime_end ({end}).")
     dates = {p.start for p in periods}
     if not dates or end < min(dates):
         _bad("The series does not exist in ALFRED but may exist in FRED for the real-time period asked for.")
@@ -228,7 +228,7 @@ def _about_release(release: Release, today: str) -> dict[str, Any]:
 
 def _release_dates(call: Call) -> dict[str, Any]:
     text = call.request.query.get("release_id") or _bad("Variable release_id is not set.")
-    if not text.isdecimal() or int(text) not in RELEASES:
+    if not text.isdecimal() or len(text) > 10 or int(text) not in RELEASES:
         _bad("The release does not exist.")
     start, end = _date(call, "realtime_start", FIRST), _date(call, "realtime_end", LAST)
     rows = [
@@ -309,7 +309,7 @@ def _choice(call: Call, name: str, usual: str, known: tuple[str, ...]) -> str:
 
 def _whole(call: Call, name: str, usual: int, low: int, high: int) -> int:
     text = call.request.query.get(name) or str(usual)
-    if not text.isdecimal() or not low <= int(text) <= high:
+    if not text.isdecimal() or len(text) > 10 or not low <= int(text) <= high:
         _bad(f"Variable {name} is not between {low} and {high}.")
     return int(text)
 

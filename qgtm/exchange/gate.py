@@ -62,7 +62,6 @@ class Gate:
         self.keep = keep
         self.limiter = RateLimiter(per_minute)
         self._limiters = {front.name: RateLimiter(front.per_window, front.window_s) for front in FRONTS}
-        self._frozen: dict[str, datetime] = {}
         self.faults = FaultTable(exchange.desk.seed)
         self._served = 0
         self._past: deque[tuple[float, str, Response]] = deque(maxlen=_PAST_KEPT)
@@ -97,7 +96,7 @@ class Gate:
     def _published_by(self, request: Request, now: Now) -> datetime | None:
         """Return the moment at which a stale front has stopped to publish, None when it goes on."""
         fault = self.faults.strike("during_reply", request.method, request.path, "stale")
-        return None if fault is None else self._frozen.setdefault(fault.name, now.venue_at)
+        return None if fault is None else self.faults.since(fault, now.venue_at)
 
     def _changed(
         self, request: Request, response: Response, front: Front | None, endless: Fault | None

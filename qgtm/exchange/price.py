@@ -48,6 +48,7 @@ class Prices:
         self.calendar = Calendar(market)
         self.shocks: dict[str, list[Shock]] = {}
         self.ex_days: dict[str, ExDay] = {}
+        self.announced: list[CorporateAction] = []
         self._known = frozenset(market.symbols)
         self._marks: dict[str, Decimal] = {}
         self._marks_at: datetime | None = None
@@ -85,7 +86,10 @@ class Prices:
 
     def actions(self, start: date, end: date) -> Sequence[CorporateAction]:
         """Return the corporate actions from `start` to `end`, both included."""
-        return self.market.actions(start, end)
+        found = self.market.actions(start, end)
+        if not self.announced:
+            return found
+        return (*found, *(action for action in self.announced if start <= action.ex_day <= end))
 
     def quote(self, symbol: str, at: datetime) -> Quote | None:
         """Return bid, offer and last at `at`, in dollars; None when the symbol has no price yet."""

@@ -14,6 +14,8 @@ Term = Callable[[Row], Any]
 
 USUAL_LIMIT: Final = 1000
 _MOST_TOKENS: Final = 2000
+_DEEPEST: Final = 100
+_DIGITS: Final = 9
 _TOKEN: Final = re.compile(
     r"\s*(?:('(?:[^']|'')*')|(\d+(?:\.\d+)?)|([A-Za-z_:@][\w:@]*)|(!=|<>|<=|>=|[=<>(),*-]))"
 )
@@ -84,8 +86,8 @@ def _no_column(name: str) -> NoReturn:
 
 def _whole(asked: Mapping[str, str], name: str, usual: int) -> int:
     text = asked.get(name, str(usual))
-    if not text.isdecimal():
-        raise QueryError("query.soql.invalid-parameter", f"Invalid value for {name}: {text}")
+    if not text.isdecimal() or len(text) > _DIGITS:
+        raise QueryError("query.soql.invalid-parameter", f"Invalid value for {name}: {text[:40]}")
     return int(text)
 
 
@@ -163,6 +165,8 @@ class Condition:
         self._text = text
         self._tokens = _tokens(text)
         self._place = 0
+        if sum(token in ("(", "not") for token in self._tokens) > _DEEPEST:
+            self._cannot()
         self.test = self._either()
         if self._place < len(self._tokens):
             self._cannot()
@@ -238,8 +242,10 @@ class Condition:
         if token.startswith("'"):
             text = comparable(token[1:-1].replace("''", "'"))
             return lambda _: text
-        if token[:1].isdigit() or token == "-":
-            number = float(f"-{self._next()}" if token == "-" else token)
+        if token == "-" and self._peek()[:1].isdigit():
+            token += self._next()
+        if token.lstrip("-")[:1].isdigit():
+            number = float(token)
             return lambda _: number
         if token in _TEXT and self._peek() == "(":
             self._expect("(")

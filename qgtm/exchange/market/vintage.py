@@ -73,9 +73,9 @@ class FredHistory:
             assets = self._macro.assets(day)
             return None if assets is None else float(round(assets))
         row = self._macro.on(day)
-        if series == "DFF":  # every day of the week: that of the last session stands
+        if series == "DFF":  # every day of the week: that of the last business day stands
             back = day
-            while row is None and back > self._macro.first:
+            while (row is None or not is_business_day(back)) and back > self._macro.first:
                 back -= _DAY
                 row = self._macro.on(back)
         elif series not in _BY_EXCHANGE and not is_business_day(day):
