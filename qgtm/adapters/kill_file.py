@@ -1,7 +1,7 @@
 """The daemon's word about its kill switch, in a small file for the watchdog, which reads no journal."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from qgtm.adapters.files import explained, write_atomic
@@ -21,6 +21,17 @@ class KillWord:
     command_id: int
 
 
+def text_of(word: KillWord) -> bytes:
+    """Return the word as the bytes of its file."""
+    fields = {
+        "mode": word.mode,
+        "kill_epoch": word.kill_epoch,
+        "since": word.since,
+        "command_id": word.command_id,
+    }
+    return json.dumps(fields).encode() + b"\n"
+
+
 class KillFile:
     """Write the word: on the disk before this returns when it has changed, else only as a sign of life."""
 
@@ -32,5 +43,5 @@ class KillFile:
         """Write the word, whole or not at all. Raises JournalError when the disk refuses."""
         is_news = word != self._last
         with explained(self._path, JournalError):
-            write_atomic(self._path, json.dumps(asdict(word)).encode() + b"\n", is_durable=is_news)
+            write_atomic(self._path, text_of(word), is_durable=is_news)
         self._last = word

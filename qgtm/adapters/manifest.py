@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,16 @@ class Entry:
     parameters: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Manifest:
     """Hold one entry a print, by name."""
 
     prints: Mapping[str, Entry]
+
+    @cached_property
+    def sha(self) -> str:
+        """Return the sha256 of the manifest's text, worked out once."""
+        return sha256_of(manifest_text(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ def manifest_text(manifest: Manifest) -> str:
 
 def manifest_sha(manifest: Manifest) -> str:
     """Return the sha256 of the manifest's text: one word for every print and every parameter."""
-    return sha256_of(manifest_text(manifest))
+    return manifest.sha
 
 
 def load_manifest(package_root: Path) -> Manifest:

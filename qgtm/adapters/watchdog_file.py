@@ -65,8 +65,16 @@ class WatchdogWord:
 def load_watchdog(path: Path) -> WatchdogWord | None:
     """Return the watchdog's last word, None when there is none that can be read."""
     try:
-        return _word(json.loads(path.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, InvalidOperation, AttributeError, RecursionError):
+        return word_from(path.read_bytes())
+    except OSError:
+        return None
+
+
+def word_from(content: bytes) -> WatchdogWord | None:
+    """Return the word that a file's bytes hold, None when they cannot be read as one."""
+    try:
+        return _word(json.loads(content))
+    except (ValueError, KeyError, TypeError, InvalidOperation, AttributeError, RecursionError):
         return None
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeVar
 from qgtm.adapters.chain import GENESIS, Row, chained, entry_of, later_text
 from qgtm.adapters.heartbeat import Heartbeat
 from qgtm.adapters.inbox import Wish
+from qgtm.adapters.kill_file import KillWord, text_of
 from qgtm.adapters.snapshot import Restored
 from qgtm.core.bar import BarSet
 from qgtm.core.codec import canonical, decode
@@ -39,6 +40,8 @@ class Disk:
     lease_holder: str = ""
     lease_lock: object | None = None  # which process has it, while it lives
     beat: Heartbeat | None = None
+    kill: bytes = b""  # the daemon's word for the watchdog, empty for no file
+    watchdog: bytes = b""  # and the watchdog's own
     bars: list[BarSet] = field(default_factory=list)
     trouble: Trouble = ""
     is_torn_kept: bool = False  # of a sync that failed: whether its rows are there afterwards
@@ -212,6 +215,19 @@ class MemoryBeat:
         return True
 
 
+class MemoryKill:
+    """The daemon's word about its kill switch."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._last: KillWord | None = None
+
+    def write(self, word: KillWord) -> None:
+        """Put the word down; the same one leaves the same bytes."""
+        if word != self._last:
+            self._disk.kill, self._last = text_of(word), word
+
+
 class MemoryBars:
     """The store of bars."""
 
@@ -227,9 +243,12 @@ class MemoryBars:
         return self._disk.bars
 
     def append(self, *sets: BarSet) -> None:
-        """Keep bar sets."""
-        known = {one.session for one in self._disk.bars}
-        self._disk.bars += [one for one in sets if one.session not in known]
+        """Keep bar sets; a session that is written again counts as a correction, symbol by symbol."""
+        kept = {one.session: one for one in self._disk.bars}
+        for one in sets:
+            before = kept.get(one.session)
+            kept[one.session] = one if before is None else replace(one, bars={**before.bars, **one.bars})
+        self._disk.bars[:] = [kept[session] for session in sorted(kept)]
 
     def last_session(self) -> date | None:
         """Return the newest session, None when there is none."""

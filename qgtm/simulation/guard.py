@@ -7,7 +7,7 @@ import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import lru_cache
 from random import Random
 from typing import Any, Final
 
@@ -42,7 +42,6 @@ class Guard:
     exchange: Exchange
     weather: Weather
     note: Callable[..., object]
-    folder: Path
     chance: Random
     settings: Settings = field(default_factory=Settings)
     state: State = field(default_factory=State)
@@ -60,8 +59,7 @@ class Guard:
         self._look(self._life)
 
     def _kept(self) -> dict[str, Any] | None:
-        path = self.folder / "watchdog.json"
-        return json.loads(path.read_text("ascii")) if path.exists() else None
+        return json.loads(self.disk.watchdog) if self.disk.watchdog else None
 
     # -- looks -----------------------------------------------------------------------------
 
@@ -81,25 +79,17 @@ class Guard:
         progress = None
         if beat is not None:
             progress = Progress(boot_id=beat.boot_id, pid=beat.pid, epoch=beat.epoch, counter=beat.counter)
+        kill = _kill(self.disk.kill) if self.disk.kill else None
         return Looked(
             asked_s=self.line.process_s,
             wall_at=self.line.venue_at,
             progress=progress,
-            kill=(kill := self._kill()),
+            kill=kill,
             wishes=tuple(
                 Wish(command_id=wish.command_id, kind=wish.kind, by=wish.by)
                 for wish in self.disk.wishes
                 if wish.kind in SAFER and kill is not None
             ),
-        )
-
-    def _kill(self) -> KillWord | None:
-        path = self.folder / "kill.json"
-        if not path.exists():
-            return None
-        body = json.loads(path.read_text("utf-8"))
-        return KillWord(
-            mode=body["mode"], kill_epoch=int(body["kill_epoch"]), command_id=int(body["command_id"])
         )
 
     # -- deeds -----------------------------------------------------------------------------
@@ -184,8 +174,14 @@ class Guard:
             log=self._log,
             broker=f"asked, {text_from_instant(self.line.venue_at)}",
         )
-        (self.folder / "watchdog.json").write_text(json.dumps(fields), "ascii")
+        self.disk.watchdog = json.dumps(fields).encode("ascii")
 
     def die(self) -> None:
         """End without a word; the file stays."""
         self._life += 1
+
+
+@lru_cache(maxsize=4)
+def _kill(content: bytes) -> KillWord:
+    body = json.loads(content)
+    return KillWord(mode=body["mode"], kill_epoch=int(body["kill_epoch"]), command_id=int(body["command_id"]))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from random import Random
 from typing import Any, Final, Protocol
@@ -15,7 +15,8 @@ from qgtm.adapters.audit import Audit
 from qgtm.adapters.call_budget import CallBudget
 from qgtm.adapters.chain import GENESIS, BadRow, walk
 from qgtm.adapters.files import StateDir
-from qgtm.adapters.manifest import Difference, Package, load_package, manifest_sha
+from qgtm.adapters.manifest import Difference, Manifest, Package, load_package, manifest_sha
+from qgtm.adapters.watchdog_file import WatchdogWord, word_from
 from qgtm.config import Config
 from qgtm.exchange.core import Exchange
 from qgtm.keys import Endpoints
@@ -29,6 +30,7 @@ from qgtm.simulation.disk import (
     MemoryBars,
     MemoryBeat,
     MemoryInbox,
+    MemoryKill,
     MemoryLease,
     MemoryRecord,
     MemorySnapshots,
@@ -54,7 +56,7 @@ class Ground(Protocol):
     config: Config
     state_dir: StateDir
     adapter: Callable[[Any, Any], BaseAdapter] | None  # the real client's way in, None for none
-    is_tampered: bool
+    tampered: str
 
     def effect(self, what: str, life: Life) -> None:
         """Count an effect that a process is about to have, or has just had: a crash may fall there."""
@@ -77,6 +79,11 @@ class Ground(Protocol):
 def the_package() -> Package:
     """Return what lies on the disk, read once."""
     return load_package(PACKAGE)
+
+
+@lru_cache(maxsize=4)
+def _word(content: bytes) -> WatchdogWord | None:
+    return word_from(content)
 
 
 class Reader:
@@ -130,14 +137,22 @@ class VirtualRig(Rig):
 
     def check_prints(self, package: Path) -> tuple[Difference, ...]:
         """Return a difference where somebody tampered with a print."""
-        self.package = the_package()
-        if self.ground.is_tampered:
+        self.package = self.on_disk()
+        if self.ground.tampered == "edited":
             return (Difference("edited", "strategies/tsmom", "tsmom was printed as aa and is bb on disk."),)
         return ()
 
     def on_disk(self) -> Package:
-        """Return what lies on the disk."""
-        return the_package()
+        """Return what lies on the disk: as it was deployed, or whole and something else."""
+        whole = the_package()
+        if self.ground.tampered == "code":
+            return replace(whole, code_sha="0" * 64)
+        if self.ground.tampered == "parameters":
+            prints = dict(whole.manifest.prints)
+            name, entry = next(iter(prints.items()))
+            prints[name] = replace(entry, parameters={**entry.parameters, "lookback": 1})
+            return replace(whole, manifest=Manifest(prints))
+        return whole
 
     def open_record(self) -> None:
         """Open the record on the machine's disk."""
@@ -172,6 +187,15 @@ class VirtualRig(Rig):
     def open_heartbeat(self) -> None:
         """Begin to beat."""
         self.heartbeat = _any(MemoryBeat(self.ground.disk, self._effect))
+
+    def open_kill_file(self) -> None:
+        """Begin to tell the watchdog of the kill switch."""
+        self.kill_file = _any(MemoryKill(self.ground.disk))
+
+    def watchdog_word(self) -> WatchdogWord | None:
+        """Return what the watchdog said last, None when there is no word of it."""
+        disk: Disk = self.ground.disk
+        return _word(disk.watchdog) if disk.watchdog else None
 
     def nonce(self) -> str:
         """Return 256 bits that nobody has used before, drawn from the world's own chance."""

@@ -10,11 +10,13 @@ from random import Random
 from typing import Any, Final
 
 from qgtm.adapters.calendar import Session
+from qgtm.adapters.chain import GENESIS
 from qgtm.adapters.files import StateDir
 from qgtm.core.errors import QgtmError
 from qgtm.core.mode import Mode
 from qgtm.engine.state import State, folded
 from qgtm.live.run import live
+from qgtm.ports import Head
 from qgtm.simulation.checker import Checker, Violation, bounds_from
 from qgtm.simulation.disk import Trouble
 from qgtm.simulation.fault import CLASSES, classes_of
@@ -29,6 +31,8 @@ CALM_EVERY: Final = 4
 SETTLED: Final = timedelta(minutes=30)  # of good weather, until both books must agree
 BY_THE_CLOCK: Final = frozenset({"closed", "thin", "window"})
 AFTER_CRASH: Final = timedelta(minutes=16)
+LIMP_S: Final = 10.0  # a deed of a worker is heard of at the loop's next turn
+TAMPERED: Final = {"": "untampered", "edited": "tampered"}
 LAST_LOOK: Final = timedelta(minutes=1)
 
 
@@ -48,6 +52,8 @@ class Story(World):
     faults: list[tuple[datetime, str, tuple[str, ...]]] = field(init=False, default_factory=list)
     meddled: set[str] = field(init=False, default_factory=set)
     crash_in: int | None = None
+    has_no_memory: bool = False  # whether the next crash is a MemoryError
+    put_back: Callable[[], None] | None = None  # the journal's backup
     end_of_copy: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
@@ -63,6 +69,7 @@ class Story(World):
         self.listener = self._hear
         self.on_effect = self.count_down
         self._needs_until_s = 0.0
+        self._usual_limits = self.config.limits
         self.people = People(self, Random(f"{self.seed} people"))
         self.people.begin()
         self.guard = Guard(
@@ -71,7 +78,6 @@ class Story(World):
             exchange=self.exchange,
             weather=self.weather,
             note=self.note,
-            folder=self.folder,
             chance=Random(f"{self.seed} watchdog"),
         )
         self.guard.start()
@@ -80,6 +86,7 @@ class Story(World):
         self._weather_ends: dict[str, int] = {}
         self._spells = 0
         self._is_calm_today = False
+        self._folded: tuple[Head, State] = (GENESIS, State())
         self.planned: list[str] = []
         plan = Random(f"{self.seed} plan")
         for number, session in enumerate(self.sessions):
@@ -127,6 +134,7 @@ class Story(World):
             and not (state.switch.latches or state.breaks or state.broker_lost or state.feeds_failed)
             and not (self._obstacles - BY_THE_CLOCK or self.meddled_lately)
             and not any(not wish_taken for wish_taken in self._wishes_taken())
+            and not (self.tape.splits or state.disabled or self.config.limits != self._usual_limits)
         )
         self._is_calm_today = is_calm and is_clean
 
@@ -158,12 +166,19 @@ class Story(World):
         return Decimal(1) if state.switch.mode is not Mode.ACTIVE else Decimal(0)
 
     def _replay(self) -> None:
-        """Fold the journal anew, whole and from the newest snapshot: both must give the live state."""
+        """Fold the journal anew, whole and from the newest snapshot: both must give the live state.
+
+        The whole one goes on from where the last such fold ended: rows that were folded never change.
+        """
         rig = self.rig
         if rig is None or not hasattr(rig, "kernel"):
             return
         live_state = rig.kernel.state
-        whole = folded(entry.event for entry in rig.journal.read())
+        self._folded = (
+            rig.journal.head(),
+            folded((entry.event for entry in rig.journal.read(self._folded[0].seq)), self._folded[1]),
+        )
+        whole = self._folded[1]
         kept = rig.snapshots.load(State, rig.journal.hash_at)
         tail = folded((entry.event for entry in rig.journal.read(kept.head.seq)), kept.state)
         differing = [
@@ -179,7 +194,9 @@ class Story(World):
         self.is_healing = True
         self._clear_weather()
         self.set_clock_error(0.0)
-        self.set_tampered(False)
+        self.set_tampered("")
+        self.put_back_now()
+        self.has_no_memory = False
         self.set_trouble("", 0.0)
         self.crash_in = None
         for symbol in sorted(self.exchange.desk.halts):
@@ -190,7 +207,7 @@ class Story(World):
     def move_to(self, folder: Path) -> None:
         """Go on with a copy of the machine's small files."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
-        self.folder = self.guard.folder = folder
+        self.folder = folder
         self.state_dir = StateDir(folder)
 
     def heal_now(self) -> None:
@@ -282,12 +299,24 @@ class Story(World):
         self.line.after(seconds, lambda: self.set_trouble("", 0.0))
         self.look_around()
 
-    def set_tampered(self, is_on: bool) -> None:
-        """Change a print on the disk, or put it right."""
-        if is_on != self.is_tampered:
-            self.is_tampered = is_on
-            self.strike("tampered" if is_on else "untampered")
+    def set_tampered(self, what: str) -> None:
+        """Change prints or code on the disk, or put them right."""
+        if what != self.tampered:
+            self.tampered = what
+            self.strike(TAMPERED.get(what, "changed parameters"), what)
             self.look_around()
+
+    def set_flipped(self, is_on: bool) -> None:
+        """Hear that a bit of the journal has flipped, or that the backup was put back."""
+        self.is_flipped = is_on
+        self.note("flipped", is_on)
+        self.look_around()
+
+    def put_back_now(self) -> None:
+        """Put the journal's backup back, where a bit has flipped."""
+        if self.put_back is not None:
+            back, self.put_back = self.put_back, None
+            back()
 
     def drop_stream(self) -> None:
         """Break the stream's connection."""
@@ -340,10 +369,24 @@ class Story(World):
         if self.crash_in is None:
             return
         self.crash_in -= 1
-        if self.crash_in <= 0:
-            self.crash_in = None
-            self.note("killed at", what)
-            raise Crashed
+        if self.crash_in > 0:
+            return
+        self.crash_in = None
+        self.note("killed at", what)
+        if self.has_no_memory:
+            self.has_no_memory = False
+            self._is_dying(self.life)
+            raise MemoryError
+        raise Crashed
+
+    def _is_dying(self, life: Life) -> None:
+        """Hold that a process without memory is gone a moment later, and does not limp on."""
+
+        def look() -> None:
+            if life.is_alive and life.paused_until_s <= self.line.process_s:
+                self.checker.broken("V25", f"life {life.number} goes on without memory")
+
+        self.line.after(LIMP_S, look)
 
     # -- what stands in the way ------------------------------------------------------------
 
@@ -354,15 +397,11 @@ class Story(World):
         names = {
             "down": self.is_down or not self.life_is_up,
             "paused": self.life_is_up and self.life.paused_until_s > line.process_s,
-            "weather": any(
-                getattr(weather, name) != type(weather).__dataclass_fields__[name].default
-                for name in type(weather).__dataclass_fields__
-                if name != "fired" and not name.startswith(("frame", "stream"))
-            ),
+            "weather": weather.is_bad,
             "clock": bool(self.clock_error_s),
             "watchdog": self.guard.paused_until_s > line.process_s,
             "disk": bool(self.disk.trouble),
-            "tampered": self.is_tampered,
+            "tampered": bool(self.tampered) or self.is_flipped,
             "stream": weather.stream_refused
             or weather.stream_mute
             or (state is not None and state.broker_lost is not None),

@@ -7,6 +7,7 @@ plan on the same world strikes the same calls.
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from random import Random
+from typing import Final
 
 
 @dataclass
@@ -40,6 +41,9 @@ class Weather:
     quotes_stale_s: float = 0.0  # E1
     quotes_spoilt: float = 0.0  # E3, E4, E15
     bars_fail: float = 0.0  # E6, E13
+    bars_late: bool = False  # E2: those of the newest session are not there yet
+    bars_times: float = 1.0  # E2, E5: the vendor tells some of the history on another scale
+    pages_endless: float = 0.0  # E10: the bars' page token comes again
     # F: time
     closed_by_broker: bool = False  # F3
     slow_s: float = 0.0  # A2: every answer takes so long
@@ -53,6 +57,12 @@ class Weather:
             self.fired[name] += 1
         return is_struck
 
+    @property
+    def is_bad(self) -> bool:
+        """Return whether anything but the stream and its frames is not as it should be."""
+        now = self.__dict__
+        return any(now[name] != usual for name, usual in USUAL)
+
     def note(self, name: str) -> None:
         """Count a fault that struck without a draw."""
         self.fired[name] += 1
@@ -62,3 +72,10 @@ class Weather:
         for each in fields(self):
             if each.name != "fired":
                 setattr(self, each.name, each.default)
+
+
+USUAL: Final = tuple(
+    (each.name, each.default)
+    for each in fields(Weather)
+    if each.name != "fired" and not each.name.startswith(("frame", "stream"))
+)

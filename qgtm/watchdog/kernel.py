@@ -130,7 +130,7 @@ def _warned(state: State, settings: Settings) -> Step:
 def _judged(state: State, seen: Looked, now_s: float, settings: Settings) -> Step:
     """Begin what is due: the dead man, or a command that the daemon has left lying."""
     due = overdue(state.watch, seen, settings)
-    state = replace(state, watch=obeyed(state.watch, due))
+    state = replace(state, watch=obeyed(state.watch, due)) if due else state
     out = state.out
     is_closing = out is not None and out.act is Act.FLATTEN
     if must_fire(state.watch, settings) and not is_closing:

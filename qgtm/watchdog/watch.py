@@ -47,46 +47,65 @@ class Watch:
 
 def looked(watch: Watch, seen: Looked, now_s: float, settings: Settings) -> Watch:
     """Return the watch after one look, which ended at the monotone second `now_s`."""
-    after = _doubting(watch, seen, now_s, settings)
-    if seen.progress is not None and seen.progress != watch.progress:
-        is_first = watch.looked_s is None and watch.progress is None
-        since_s = now_s + settings.grace_s if is_first else now_s
-        after = replace(after, progress=seen.progress, since_s=since_s, told=0, doubt=0)
-    silence_s = max(0.0, seen.asked_s - after.since_s) if after.is_armed else 0.0
-    return _wished(replace(after, silence_s=silence_s, looked_s=now_s), seen, now_s)
-
-
-def _doubting(watch: Watch, seen: Looked, now_s: float, settings: Settings) -> Watch:
     ahead_s = seen.wall_at.timestamp() - seen.asked_s
+    doubt, doubt_s = _doubting(watch, seen, ahead_s, now_s, settings)
+    progress, since_s, told = watch.progress, watch.since_s, watch.told
+    if seen.progress is not None and seen.progress != progress:
+        is_first = watch.looked_s is None and progress is None
+        progress, since_s = seen.progress, now_s + settings.grace_s if is_first else now_s
+        told, doubt = 0, 0
+    silence_s = max(0.0, seen.asked_s - since_s) if progress is not None else 0.0
+    taken_id, old_id = _done_ids(watch, seen)
+    return Watch(
+        progress=progress,
+        since_s=since_s,
+        silence_s=silence_s,
+        told=told,
+        doubt=doubt,
+        doubt_s=doubt_s,
+        looked_s=now_s,
+        ahead_s=ahead_s,
+        taken_id=taken_id,
+        old_id=old_id,
+        obeyed_id=watch.obeyed_id,
+        wishes=_waiting(watch, seen, max(taken_id or 0, old_id or 0, watch.obeyed_id), now_s),
+    )
+
+
+def _doubting(
+    watch: Watch, seen: Looked, ahead_s: float, now_s: float, settings: Settings
+) -> tuple[int, float]:
+    """Return how many re-reads are to come after this look, and when the last was counted."""
     last_s = seen.asked_s if watch.looked_s is None else watch.looked_s
     is_paused = max(seen.asked_s - last_s, now_s - seen.asked_s) > settings.pause_s
     is_jump = watch.ahead_s is not None and abs(ahead_s - watch.ahead_s) > settings.jump_s
-    after = replace(watch, ahead_s=ahead_s)
     if watch.doubt:
         # a second pause asks for no more re-reads: they would never end on a machine that gasps
         is_counted = seen.asked_s - watch.doubt_s >= settings.reread_s
-        return replace(after, doubt=watch.doubt - 1, doubt_s=now_s) if is_counted else after
-    return replace(after, doubt=REREADS, doubt_s=now_s) if is_paused or is_jump else after
+        return (watch.doubt - 1, now_s) if is_counted else (watch.doubt, watch.doubt_s)
+    return (REREADS, now_s) if is_paused or is_jump else (0, watch.doubt_s)
 
 
-def _wished(watch: Watch, seen: Looked, now_s: float) -> Watch:
-    taken_id = watch.taken_id
+def _done_ids(watch: Watch, seen: Looked) -> tuple[int | None, int | None]:
+    """Return the last command that the daemon took, and the last that was there before this process."""
+    taken_id, old_id = watch.taken_id, watch.old_id
     if seen.kill is not None:
         taken_id = max(taken_id or 0, seen.kill.command_id)
-    if seen.wishes is None:
-        return replace(watch, taken_id=taken_id)
-    old_id = watch.old_id
-    if old_id is None:
+    if old_id is None and seen.wishes is not None:
         # without the daemon's word, what lay there before this process did counts as taken
         old_id = max((wish.command_id for wish in seen.wishes), default=0) if taken_id is None else 0
-    after = replace(watch, taken_id=taken_id, old_id=old_id)
-    waiting = {w.command_id: watch.wishes.get(w.command_id, now_s) for w in seen.wishes if _waits(after, w)}
-    return replace(after, wishes=waiting)
+    return taken_id, old_id
 
 
-def _waits(watch: Watch, wish: Wish) -> bool:
-    done_id = max(watch.taken_id or 0, watch.old_id or 0, watch.obeyed_id)
-    return wish.kind in SAFER and wish.command_id > done_id
+def _waiting(watch: Watch, seen: Looked, done_id: int, now_s: float) -> Mapping[int, float]:
+    """Return since when each command has waited; what cannot be read leaves what was read before."""
+    if seen.wishes is None:
+        return watch.wishes
+    return {
+        wish.command_id: watch.wishes.get(wish.command_id, now_s)
+        for wish in seen.wishes
+        if wish.kind in SAFER and wish.command_id > done_id
+    }
 
 
 def overdue(watch: Watch, seen: Looked, settings: Settings) -> tuple[Wish, ...]:
@@ -107,7 +126,9 @@ def overdue(watch: Watch, seen: Looked, settings: Settings) -> tuple[Wish, ...]:
 
 def obeyed(watch: Watch, wishes: tuple[Wish, ...]) -> Watch:
     """Return the watch once these commands were obeyed, or found to ask for no more than is done."""
-    done_id = max((wish.command_id for wish in wishes), default=0)
+    if not wishes:
+        return watch
+    done_id = max(wish.command_id for wish in wishes)
     waiting = {number: at_s for number, at_s in watch.wishes.items() if number > done_id}
     return replace(watch, obeyed_id=max(watch.obeyed_id, done_id), wishes=waiting)
 

@@ -96,6 +96,7 @@ class AllIn:
 
     name: str = "all_in"
     symbols: tuple[str, ...] = ("GDX", "SIL", "PALL")
+    feeds: tuple[str, ...] = ()
     warm_up: int = 1
     is_stateful: bool = False
 
