@@ -60,13 +60,14 @@ def newest_due(now: datetime) -> date:
 def _usual(as_of: date) -> date:
     """Return the Friday of the week, the next working day where a holiday lies on Wednesday to Friday."""
     friday = as_of + timedelta(days=FRIDAY - as_of.weekday())
-    if all(_is_working(friday - n * _DAY) for n in range(3)):
+    if all(is_working_day(friday - n * _DAY) for n in range(3)):
         return friday
     day = friday + 3 * _DAY
-    return day if _is_working(day) else day + _DAY
+    return day if is_working_day(day) else day + _DAY
 
 
-def _is_working(day: date) -> bool:
+def is_working_day(day: date) -> bool:
+    """Return whether the agencies work on a day: a weekday that is no federal holiday."""
     return day.weekday() < 5 and day not in _holidays(day.year)
 
 

@@ -328,7 +328,9 @@ def test_number_of_a_row_is_never_given_twice(tmp_path: Path) -> None:
 def test_second_writer_is_refused_and_readers_are_not(tmp_path: Path) -> None:
     with LakeWriter(tmp_path) as writer:
         writer.append([fact(1.0)])
-        code = "import pathlib, sys; from qgtm.adapters.lake import LakeWriter as W; W(pathlib.Path(sys.argv[1]))"
+        code = (
+            "import pathlib, sys; from qgtm.adapters import lake; lake.LakeWriter(pathlib.Path(sys.argv[1]))"
+        )
         run = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
         )
