@@ -21,8 +21,9 @@ from qgtm.core.mode import Mode, Trigger
 from qgtm.core.universe import SYMBOLS
 from qgtm.engine.desk import Desk
 from qgtm.exchange.market.recorded import RecordedMarket
-from qgtm.features.bars import Bars, FloatArray
+from qgtm.features.bars import FloatArray
 from qgtm.features.history import History
+from qgtm.features.seen import Seen
 from qgtm.risk.drawdown import Drawdown, sampled, started
 from qgtm.risk.kill_switch import KillSwitch, moved, trigger_for
 from qgtm.simulation import replay as replaying
@@ -100,7 +101,7 @@ class AllIn:
     warm_up: int = 1
     is_stateful: bool = False
 
-    def step(self, carried: object | None, bars: Bars) -> tuple[object | None, FloatArray]:
+    def step(self, carried: object | None, seen: Seen) -> tuple[object | None, FloatArray]:
         return None, np.ones(3)
 
     def encode(self, carried: object | None) -> Any:
