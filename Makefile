@@ -30,9 +30,10 @@ run: $(STAMP)  ## start the platform on the embedded paper exchange; Ctrl-C stop
 test: check  ## check, then every test
 	$(BIN)/pytest -n 2 --dist worksteal --ignore=tests/architecture $(ARGS)
 
-export: $(STAMP)  ## print the notebooks into qgtm/
+export: $(STAMP)  ## print the notebooks into qgtm/ and the features' page into docs/
 	$(BIN)/qgtm export $(ARGS)
 	$(BIN)/python -m qgtm.reporting.pipeline
+	$(BIN)/python -m qgtm.research.features_page
 
 check: $(STAMP)  ## format, lint, types, import contracts, prints, locks: under a minute
 	$(BIN)/ruff format --check .

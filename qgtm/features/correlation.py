@@ -45,12 +45,21 @@ def _with(
     )
 
 
-def _shift(returns: FloatArray, equity: FloatArray, lookback: int) -> FloatArray:
-    return rolling_correlation(returns, equity, 21) - rolling_correlation(returns, equity, lookback)
-
-
 def _haven(returns: FloatArray, equity: FloatArray, lookback: int) -> FloatArray:
     return rolling_slope(returns, np.where(equity < 0, equity, np.nan), lookback, 0.25)
+
+
+_EQUITY = {
+    lookback: _with(
+        f"equity_correlation_{lookback}",
+        f"correlation(r, r(SPY), {lookback})",
+        "correlation",
+        "SPY",
+        lookback,
+        rolling_correlation,
+    )
+    for lookback in (21, 63, 126)
+}
 
 
 def _togetherness(seen: Seen) -> FloatArray:
@@ -63,18 +72,16 @@ def _togetherness(seen: Seen) -> FloatArray:
 FEATURES: tuple[Feature, ...] = (
     _with("gold_correlation_63", "correlation(r, r(GLD), 63)", "correlation", "GLD", 63, rolling_correlation),
     _with("gold_beta_63", "slope(r, r(GLD), 63)", "slope", "GLD", 63, rolling_slope),
-    _with(
-        "equity_correlation_63", "correlation(r, r(SPY), 63)", "correlation", "SPY", 63, rolling_correlation
-    ),
+    *_EQUITY.values(),
     _with("equity_beta_63", "slope(r, r(SPY), 63)", "slope", "SPY", 63, rolling_slope),
     _with("bond_correlation_63", "correlation(r, r(TLT), 63)", "correlation", "TLT", 63, rolling_correlation),
-    _with(
-        "equity_correlation_shift",
-        "correlation(r, r(SPY), 21) − correlation(r, r(SPY), 126)",
-        "correlation",
-        "SPY",
-        126,
-        _shift,
+    _of_joint(
+        name="equity_correlation_shift",
+        formula="correlation(r, r(SPY), 21) − correlation(r, r(SPY), 126)",
+        unit="correlation",
+        warm_up=_EQUITY[126].warm_up,
+        window=1,
+        compute=lambda seen: seen.get(_EQUITY[21]) - seen.get(_EQUITY[126]),
     ),
     _with("haven_slope_126", "slope(r, r(SPY), 126) where r(SPY) < 0", "slope", "SPY", 126, _haven),
     _of_joint(

@@ -48,6 +48,9 @@ def _move(horizon: int) -> Feature:
     )
 
 
+_MOVE = {horizon: _move(horizon) for horizon in (21, 63)}
+
+
 def _against(name: str, formula: str, unit: str, of: Callable[..., FloatArray]) -> Feature:
     return _of_dollar(
         name=name,
@@ -70,14 +73,15 @@ _RESIDUAL = _against(
 
 # cell 5 of notebooks/features/dollar.ipynb
 FEATURES: tuple[Feature, ...] = (
-    *(_move(horizon) for horizon in (21, 63)),
+    *_MOVE.values(),
     _of_dollar(
         name="broad_dollar_momentum_z_252",
         formula="z(ln D(t) − ln D(t−63), 252)",
         unit="standard deviations",
         source="Moskowitz, Ooi and Pedersen 2012, standardised",
         warm_up=252 + 63,
-        compute=lambda seen: rolling_z(change(_logs(seen), 63), 252),
+        window=252,
+        compute=lambda seen: rolling_z(seen.rows(_MOVE[63]), 252),
     ),
     _of_dollar(
         name="broad_dollar_gap_200",

@@ -18,6 +18,7 @@ from qgtm.features.seen import Seen
 
 MACRO = ("T10YIE", "T5YIE", "DGS10", "DFF", "SOFR", "WALCL")
 _of_macro = partial(Feature, family="macro", symbols=MACRO, reads=MACRO, missing=STEPS)
+_SOURCE = "Board of Governors, as published through FRED"
 _UNIT = "percent; WALCL millions of dollars"
 
 
@@ -28,10 +29,22 @@ def _made(
         name=name,
         formula=formula,
         unit=unit,
-        source="strategies' definition: z and change of known values",
+        source=_SOURCE,
         warm_up=warm_up,
         compute=lambda seen: of(seen.known(*MACRO)).T,
     )
+
+
+_CHANGE = {
+    horizon: _made(
+        f"macro_change_{horizon}",
+        f"x(t) − x(t−{horizon})",
+        _UNIT,
+        horizon + 1,
+        partial(change, horizon=horizon),
+    )
+    for horizon in (5, 21, 63)
+}
 
 
 def _assets_growth(seen: Seen) -> FloatArray:
@@ -41,21 +54,20 @@ def _assets_growth(seen: Seen) -> FloatArray:
 # cell 5 of notebooks/features/macro.ipynb
 FEATURES: tuple[Feature, ...] = (
     _made("macro_level", "x(t), the newest value known at the close", _UNIT, 1, lambda x: x),
-    *(
-        _made(f"macro_change_{n}", f"x(t) − x(t−{n})", _UNIT, n + 1, partial(change, horizon=n))
-        for n in (5, 21, 63)
-    ),
+    *_CHANGE.values(),
     *(
         _made(f"macro_z_{n}", f"z(x, {n})", "standard deviations", n, partial(rolling_z, lookback=n))
         for n in (63, 252)
     ),
     _made("macro_rank_252", "rank(x, 252)", "frac", 252, partial(rolling_rank, lookback=252)),
-    _made(
-        "macro_change_z_126",
-        "z(x(t) − x(t−21), 126)",
-        "standard deviations",
-        126 + 21,
-        lambda x: rolling_z(change(x, 21), 126),
+    _of_macro(
+        name="macro_change_z_126",
+        formula="z(x(t) − x(t−21), 126)",
+        unit="standard deviations",
+        source=_SOURCE,
+        warm_up=126 + 21,
+        window=126,
+        compute=lambda seen: rolling_z(seen.rows(_CHANGE[21]), 126).T,
     ),
     _of_macro(
         name="assets_growth_63",

@@ -39,6 +39,18 @@ def _yields(
     )
 
 
+_CHANGE = {
+    horizon: _yields(
+        f"real_yield_change_{horizon}",
+        f"y(t) − y(t−{horizon})",
+        "percent",
+        horizon + 1,
+        partial(change, horizon=horizon),
+    )
+    for horizon in (5, 21, 63)
+}
+
+
 def _holding(seen: Seen) -> FloatArray:
     funding, inflation = seen.known("SOFR", "T5YIE")
     return np.asarray(funding - inflation)
@@ -65,18 +77,19 @@ def _sensitivity(name: str, words: str, unit: str, of: Callable[..., FloatArray]
 # cell 5 of notebooks/features/real_rates.ipynb
 FEATURES: tuple[Feature, ...] = (
     _yields("real_yield", "y(t)", "percent", 1, lambda y: y),
-    *(
-        _yields(f"real_yield_change_{n}", f"y(t) − y(t−{n})", "percent", n + 1, partial(change, horizon=n))
-        for n in (5, 21, 63)
-    ),
+    *_CHANGE.values(),
     _yields("real_yield_z_252", "z(y, 252)", "standard deviations", 252, partial(rolling_z, lookback=252)),
     _yields("real_yield_rank_252", "rank(y, 252)", "frac", 252, partial(rolling_rank, lookback=252)),
-    _yields(
-        "real_yield_change_z_126",
-        "z(y(t) − y(t−21), 126)",
-        "standard deviations",
-        126 + 21,
-        lambda y: rolling_z(change(y, 21), 126),
+    _of_real(
+        name="real_yield_change_z_126",
+        formula="z(y(t) − y(t−21), 126)",
+        unit="standard deviations",
+        source=ERB_HARVEY,
+        symbols=YIELDS,
+        reads=YIELDS,
+        warm_up=126 + 21,
+        window=126,
+        compute=lambda seen: rolling_z(seen.rows(_CHANGE[21]), 126).T,
     ),
     _of_real(
         name="real_slope",

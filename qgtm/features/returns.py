@@ -52,7 +52,10 @@ def padded(values: FloatArray, length: int) -> FloatArray:
     lacking = length - values.shape[-1]
     if lacking <= 0:
         return values
-    return np.concatenate([np.full((*values.shape[:-1], lacking), np.nan), values], axis=-1)
+    whole = np.empty((*values.shape[:-1], length))
+    whole[..., :lacking] = np.nan
+    whole[..., lacking:] = values
+    return whole
 
 
 # cell 10 of notebooks/features/returns.ipynb

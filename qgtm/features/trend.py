@@ -164,6 +164,17 @@ def _placed(high: FloatArray, low: FloatArray, close: FloatArray, lookback: int)
     return (close - floor) / np.where(ceiling > floor, ceiling - floor, np.nan)
 
 
+_TRUE_RANGE = _of_trend(
+    name="true_range",
+    formula="max(h, c(t−1)) − min(l, c(t−1))",
+    unit="dollars",
+    source="Wilder 1978",
+    reads=("high", "low", "close"),
+    warm_up=1 + CLOSE.warm_up,
+    compute=lambda seen: true_range(*_high_low_close(seen)).T,
+)
+
+
 def _range(lookback: int) -> Feature:
     return _of_trend(
         name=f"average_true_range_{lookback}",
@@ -171,8 +182,9 @@ def _range(lookback: int) -> Feature:
         unit="dollars",
         source="Wilder 1978, with a plain mean",
         reads=("high", "low", "close"),
-        warm_up=lookback + 1 + CLOSE.warm_up,
-        compute=lambda seen: rolling_mean(true_range(*_high_low_close(seen)), lookback).T,
+        warm_up=lookback + CLOSE.warm_up,
+        window=lookback,
+        compute=lambda seen: rolling_mean(seen.rows(_TRUE_RANGE), lookback).T,
     )
 
 
@@ -227,6 +239,7 @@ FEATURES: tuple[Feature, ...] = (
     *(_rising(lookback) for lookback in (21, 63)),
     *(_gap(lookback) for lookback in (50, 200)),
     *(_place(lookback) for lookback in (20, 55, 252)),
+    _TRUE_RANGE,
     _range(20),
     _efficiency(21),
     _straight(63),

@@ -48,6 +48,21 @@ def _abnormal(lookback: int) -> Feature:
     )
 
 
+def _usual(lookback: int) -> Feature:
+    return _of_volume(
+        name=f"usual_volume_{lookback}",
+        formula=f"mean(v, {lookback})",
+        unit="shares",
+        source="plain mean",
+        reads=("volume",),
+        warm_up=lookback,
+        compute=lambda seen: rolling_mean(_traded(seen), lookback).T,
+    )
+
+
+_USUAL = {lookback: _usual(lookback) for lookback in (21, 126)}
+
+
 def _dollars(seen: Seen) -> FloatArray:
     return np.asarray(_traded(seen) * seen.rows(CLOSE) / MILLION)
 
@@ -83,6 +98,7 @@ FEATURES: tuple[Feature, ...] = (
         window=21,
         compute=lambda seen: rolling_mean(_dollars(seen), 21).T,
     ),
+    *_USUAL.values(),
     _of_volume(
         name="volume_trend",
         formula="ln(mean(v, 21) / mean(v, 126))",
@@ -90,7 +106,8 @@ FEATURES: tuple[Feature, ...] = (
         source="ratio of two plain means",
         reads=("volume",),
         warm_up=126,
-        compute=lambda seen: np.log(rolling_mean(_traded(seen), 21) / rolling_mean(_traded(seen), 126)).T,
+        window=1,
+        compute=lambda seen: np.log(seen.get(_USUAL[21]) / seen.get(_USUAL[126])),
     ),
     _of_volume(
         name="illiquidity_21",
