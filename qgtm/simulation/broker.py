@@ -29,6 +29,8 @@ T = TypeVar("T")
 CALL_S: Final = 0.03  # there and back
 LIMIT_S: Final = 4.8  # after which a call is given up
 CLOSED_FOR: Final = timedelta(days=1)
+LATE_FOR: Final = timedelta(hours=12)
+RESCALED: Final = ("GLD", "SLV", "GDX")
 
 
 class Wire(Protocol):
@@ -245,7 +247,21 @@ class WeatheredFeed:
         self._wire.spend(CALL_S)
         if self._wire.weather.strikes("bars_fail", self._wire.chance):
             raise FeedError("the bars did not come: status 503")
-        return self._tape.bar_sets(symbols, start, end, self._times.now())
+        if self._wire.weather.strikes("pages_endless", self._wire.chance):
+            raise FeedError("the bars' page token came twice, so the pages have no end; ask again later")
+        now = self._times.now()
+        return self._told(self._tape.bar_sets(symbols, start, end, now), now)
+
+    def _told(self, sets: tuple[BarSet, ...], now: datetime) -> tuple[BarSet, ...]:
+        """Return the bars as the vendor tells them: the newest not yet, or part of them on another scale."""
+        weather = self._wire.weather
+        if weather.bars_late and sets and now - sets[-1].known_at < LATE_FOR:
+            weather.note("bars_late")
+            sets = sets[:-1]
+        if weather.bars_times != 1.0 and sets:
+            weather.note("bars_times")
+            sets = tuple(_rescaled(bars, weather.bars_times) for bars in sets)
+        return sets
 
     def quotes(self, symbols: Sequence[str]) -> Mapping[str, QuoteSeen]:
         """Return the quotes now, without those that the weather takes."""
@@ -269,6 +285,18 @@ class WeatheredFeed:
 
     def close(self) -> None:
         """Do nothing: there is no connection."""
+
+
+def _rescaled(bars: BarSet, times: float) -> BarSet:
+    """Return a session's bars with some symbols' prices times a factor."""
+    news = {
+        name: replace(
+            bar, open=bar.open * times, high=bar.high * times, low=bar.low * times, close=bar.close * times
+        )
+        for name, bar in bars.bars.items()
+        if name in RESCALED
+    }
+    return replace(bars, bars={**bars.bars, **news})
 
 
 def _spoilt(quote: QuoteSeen, chance: Random) -> QuoteSeen:

@@ -15,6 +15,14 @@ from qgtm.adapters.calendar import Session
 from qgtm.exchange.desk import Halt
 from qgtm.exchange.order import OrderRequest, Refusal
 from qgtm.exchange.price import Shock
+from qgtm.simulation.vendor import (
+    bit_flip,
+    changed_parameters,
+    loosened_file,
+    out_of_memory,
+    split,
+    trade_bust,
+)
 
 if TYPE_CHECKING:
     from qgtm.simulation.story import Story
@@ -25,10 +33,14 @@ Plan = Callable[["Story", Random, Session], None]
 
 @dataclass(frozen=True)
 class FaultClass:
-    """One class: the rows it stands for, none where it is no fault, and how it is planned into a session."""
+    """One class: the rows it stands for, none where it is no fault, and how it is planned into a session.
+
+    `told` is under which of the names that are counted it strikes, where that is not its own.
+    """
 
     rows: str
     plan: Plan
+    told: str = ""
 
 
 def moment(chance: Random, session: Session) -> datetime:
@@ -48,6 +60,20 @@ def _spell(chances: Callable[[Random], dict[str, Any]], least_s: float, most_s: 
     def plan(world: "Story", chance: Random, session: Session) -> None:
         set_to, seconds = chances(chance), chance.uniform(least_s, most_s)
         world.plan_at(moment(chance, session), lambda: world.set_weather(set_to, seconds))
+
+    return plan
+
+
+def _evening(chances: Callable[[Random], dict[str, Any]], *, is_killed: bool = False) -> Plan:
+    """Return the plan of a spell from before a session's close, when its bars come, or at a restart."""
+
+    def plan(world: "Story", chance: Random, session: Session) -> None:
+        set_to, seconds = chances(chance), chance.uniform(60, 900)
+        at = session.close_at - timedelta(seconds=60)
+        if is_killed:
+            at = moment(chance, session)
+            world.plan_at(at + timedelta(seconds=1), lambda: _kill(world, chance))
+        world.plan_at(at, lambda: world.set_weather(set_to, seconds))
 
     return plan
 
@@ -268,8 +294,8 @@ def _sync_error(world: "Story", chance: Random) -> None:
 
 def _tampered(world: "Story", chance: Random) -> None:
     """Change a print on the disk (I4, I9), and let the process be started anew while it is so."""
-    world.set_tampered(True)
-    world.line.after(chance.uniform(60, 200), lambda: world.set_tampered(False))
+    world.set_tampered("edited")
+    world.line.after(chance.uniform(60, 200), lambda: world.set_tampered(""))
     _kill(world, chance)
 
 
@@ -326,6 +352,8 @@ CLASSES: Final[dict[str, FaultClass]] = {
     ),
     "partial": FaultClass("C5 C6 D1", _partial_fills),
     "manual": FaultClass("C9 C15 B10", _at_once(_manual_trade)),
+    "bust": FaultClass("C8", _at_once(trade_bust), "trade taken back"),
+    "split": FaultClass("C10 E5", split),
     "deposit": FaultClass("C11", _at_once(_deposit)),
     "soft": FaultClass("", _falls(0.083, 0.112, "soft")),
     "hard": FaultClass("D11", _falls(0.123, 0.16, "hard")),
@@ -335,6 +363,16 @@ CLASSES: Final[dict[str, FaultClass]] = {
     "holes": FaultClass("E14", _spell(lambda c: {"quotes_missing": 0.4}, 60, 400)),
     "stale": FaultClass("E1", _spell(lambda c: {"quotes_stale_s": c.uniform(70, 900)}, 60, 300)),
     "spoilt": FaultClass("E3 E4 E15 L1", _spell(lambda c: {"quotes_spoilt": 0.4}, 60, 300)),
+    "late bars": FaultClass("E2", _evening(lambda c: {"bars_late": True}), "bars_late"),
+    "no bars": FaultClass("E6 E13", _evening(lambda c: {"bars_fail": c.uniform(0.3, 1)}), "bars_fail"),
+    "corrected bars": FaultClass(
+        "E2 E5",
+        _evening(lambda c: {"bars_times": c.choice((0.5, 0.97, 1.004, 2.0))}, is_killed=True),
+        "bars_times",
+    ),
+    "endless pages": FaultClass(
+        "E10", _evening(lambda c: {"pages_endless": c.uniform(0.3, 1)}), "pages_endless"
+    ),
     "clock": FaultClass("F6 F7 D13", _at_once(_wrong_clock)),
     "closure": FaultClass("F3", _spell(lambda c: {"closed_by_broker": True}, 60, 400)),
     "kill": FaultClass("G1 G2 C18", _at_once(_kill, 3)),
@@ -346,8 +384,12 @@ CLASSES: Final[dict[str, FaultClass]] = {
     "watchdog pause": FaultClass("F8 D5", _at_once(_watchdog_pause)),
     "watchdog kill": FaultClass("K9 G1", _at_once(_watchdog_kill)),
     "second": FaultClass("G6", _at_once(_second_daemon)),
+    "no memory": FaultClass("G5", _at_once(out_of_memory), "out of memory"),
     "disk full": FaultClass("H1 H7", _at_once(_disk_full)),
     "sync error": FaultClass("H5", _at_once(_sync_error)),
+    "bit flip": FaultClass("H3", _at_once(bit_flip)),
+    "changed": FaultClass("I9", _at_once(changed_parameters), "changed parameters"),
+    "loosened": FaultClass("D14", _at_once(loosened_file), "loosened file"),
     "tampered": FaultClass("I4 I9", _at_once(_tampered)),
     "halt": FaultClass("", _at_once(_halt_by_hand)),
     "flatten": FaultClass("", _at_once(_flatten_by_hand)),

@@ -15,9 +15,9 @@ from typing import Final
 
 from qgtm import __version__
 from qgtm.adapters.clock import ManualClock
-from qgtm.core.effects import Effect, FetchBars, PollOrders, SampleAccount
+from qgtm.core.effects import CompareClocks, Effect, FetchBars, PollOrders, SampleAccount
 from qgtm.core.errors import MarketError
-from qgtm.core.events import Booted, CashMoved, Event, FeedRecovered, TimePassed, WentLive
+from qgtm.core.events import Booted, CashMoved, ClocksCompared, Event, FeedRecovered, TimePassed, WentLive
 from qgtm.core.mode import Mode
 from qgtm.core.money import exact
 from qgtm.engine.desk import PARAMS as LIVE
@@ -174,9 +174,18 @@ class Replay:
         )
         state = self.kernel.state
         if is_open != state.is_open or (is_open and state.session != session.day):
-            self.kernel.take(passed, now)  # the session opens or closes; what that asks for comes next
+            self._turn_over(passed, now)  # the session opens or closes; what that asks for comes next
         self.kernel.take(passed, now)
         self._work()
+
+    def _turn_over(self, passed: TimePassed, now: datetime) -> None:
+        """Let a session open or close. There is one clock here, and so it agrees with the broker's."""
+        self.kernel.take(passed, now)
+        asked = [effect for effect in self._wanted if isinstance(effect, CompareClocks)]
+        self._wanted.clear()
+        for effect in asked:
+            self.kernel.take(ClocksCompared(turn=effect.turn, ahead_s=0.0), now)
+        self.kernel.take(passed, now)
 
     def _work(self) -> None:
         """Perform what is wanted, and what that leads to, until nothing is."""

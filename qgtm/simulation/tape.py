@@ -1,7 +1,7 @@
 """The market of a world: invented, shared by worlds of one process, bent by shocks where it is steered."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -42,12 +42,23 @@ def _plain(number: int, session: Session) -> BarSet:
     return BarSet(session=session.day, known_at=session.close_at, bars=bars)
 
 
+@dataclass(frozen=True)
+class Split:
+    """A split of `ratio` new shares for one old, and the moment from which the vendor's history tells it."""
+
+    symbol: str
+    ratio: float
+    ex_at: datetime
+    told_at: datetime
+
+
 class Tape:
     """What the feed reads: the exchange's prices, shocks and all."""
 
     def __init__(self, number: int, exchange: Exchange) -> None:
         self._number = number
         self._prices = exchange.desk.prices
+        self.splits: list[Split] = []
 
     def quote(self, symbol: str, at: datetime) -> Quote | None:
         """Return the quote at `at`."""
@@ -60,7 +71,9 @@ class Tape:
     def bar_sets(self, symbols: Sequence[str], start: date, end: date, now: datetime) -> tuple[BarSet, ...]:
         """Return the bars of the sessions from `start` to `end` that were over by `now`, oldest first."""
         finished = [s for s in self._prices.sessions(start, end) if s.close_at <= now]
-        return tuple(self._bent(_plain(self._number, session), session) for session in finished)
+        sets = (self._bent(_plain(self._number, session), session) for session in finished)
+        told = [split for split in self.splits if split.told_at <= now]
+        return tuple(_adjusted(bars, told) for bars in sets)
 
     def _bent(self, plain: BarSet, session: Session) -> BarSet:
         shocked = [symbol for symbol in plain.bars if symbol in self._prices.shocks]
@@ -86,3 +99,20 @@ class Tape:
             low=min(bar.low * min(factors), open_, close),
             close=close,
         )
+
+
+def _adjusted(bars: BarSet, splits: Sequence[Split]) -> BarSet:
+    """Return a session's bars in terms of the shares after the splits that came later."""
+    for split in splits:
+        bar = bars.bars.get(split.symbol)
+        if bar is not None and bars.known_at < split.ex_at:
+            after = replace(
+                bar,
+                open=bar.open / split.ratio,
+                high=bar.high / split.ratio,
+                low=bar.low / split.ratio,
+                close=bar.close / split.ratio,
+                volume=bar.volume * split.ratio,
+            )
+            bars = replace(bars, bars={**bars.bars, split.symbol: after})
+    return bars

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -30,6 +31,7 @@ from qgtm.risk.kill_switch import must_flatten
 from qgtm.simulation.disk import Disk
 from qgtm.simulation.process import Crashed, Life
 from qgtm.simulation.rig import VirtualRig, rig_on
+from qgtm.simulation.season import season_of, start_of
 from qgtm.simulation.tape import FIRST, MARKETS, Tape, market_of
 from qgtm.simulation.timeline import Timeline
 from qgtm.simulation.trace import Mark, Trace
@@ -84,7 +86,8 @@ class World:
     rig: VirtualRig | None = field(init=False, default=None)
     lives: int = 0
     effects: int = 0
-    is_tampered: bool = False
+    tampered: str = ""  # what of the disk is not as it was deployed
+    is_flipped: bool = False  # a bit of the journal
     clock_error_s: float = 0.0
     is_down: bool = False  # stopped on purpose: nobody starts it again
     is_calm: bool = False
@@ -98,7 +101,8 @@ class World:
         number = ways.randrange(MARKETS)
         market = market_of(number)
         calendar = xnys()
-        start = calendar.sessions(FIRST, FIRST + timedelta(days=900))[EARLIEST + ways.randrange(STARTS)].day
+        known = [each.day for each in calendar.sessions(FIRST, FIRST + timedelta(days=900))]
+        start = start_of(ways, known, known[EARLIEST : EARLIEST + STARTS], self.days)
         last = start + timedelta(days=2 * self.days + 10)
         self.sessions = tuple(calendar.sessions(start, last)[: self.days])
         self.begins_at = self.sessions[0].open_at - timedelta(minutes=20)
@@ -113,6 +117,8 @@ class World:
         for session in self.sessions:
             for at in (session.open_at - BEFORE, session.close_at - BEFORE_CLOSE):
                 self.line.at(at, self._slow_down)
+            for name in season_of(session.day):
+                self.line.at(session.open_at, partial(self._season, name))
         self.line.at(self.ends_at, self._end)
 
     # -- the whole of it -------------------------------------------------------------------
@@ -133,7 +139,7 @@ class World:
         self.lives += 1
         self.life = life = Life(self.lives)
         self.rig = rig = rig_on(self, life, {})
-        self.note("tampered", self.is_tampered)
+        self.note("tampered", bool(self.tampered))
         self.note("start", life.number)
         machine: Any = rig.machine
         machine.error_s = self.clock_error_s
@@ -143,6 +149,8 @@ class World:
             rig.close()
         except Crashed:
             self.note("crash", life.number)
+        except MemoryError:
+            self.note("no memory", life.number)
         except QgtmError as problem:
             self.note("fell", life.number, type(problem).__name__, str(problem))
             if hasattr(rig, "lease"):
@@ -268,6 +276,10 @@ class World:
 
     def _slow_down(self) -> None:
         self.line.speed = 1.0
+
+    def _season(self, name: str) -> None:
+        self.weather.note(name)
+        self.note("season", name)
 
     def _idle_s(self, asked_s: float) -> float:
         """Return how long the loop may rest: a turn with nothing to do is not taken."""
