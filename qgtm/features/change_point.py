@@ -147,6 +147,8 @@ def _seen_by_it(seen: Seen, params: Params) -> FloatArray:
 
 def _step(params: Params, is_length: bool, runs: Runs, row: FloatArray) -> tuple[Runs, FloatArray]:
     after = update(runs, float(row[0]), params)
+    if np.isnan(row[0]) and len(after.length) == 1:  # nothing was seen yet that could tell
+        return after, np.asarray(np.nan)
     value = likeliest_run(after) if is_length else recent_change(after, params)
     return after, np.asarray(value)
 
@@ -167,7 +169,7 @@ def _feature(name: str, formula: str, unit: str, params: Params, is_length: bool
         source="Adams and MacKay 2007",
         reads=READS,
         warm_up=warm_up,
-        missing="a session without a return changes nothing",
+        missing="a session without a return changes nothing; not known before the first",
         compute=compute,
         fold=fold,
     )
