@@ -44,6 +44,6 @@ class RateLimiter:
         left_s = self.window_s - (monotonic_s - self._begun_s)
         reset_s = int(wall_s + left_s) + 1
         if self._count >= self.per_minute:
-            return Allowance(False, self.per_minute, 0, reset_s, int(left_s) + 1)
+            return Allowance(False, self.per_minute, 0, reset_s, int(left_s))
         self._count += 1
-        return Allowance(True, self.per_minute, self.per_minute - self._count, reset_s, int(left_s) + 1)
+        return Allowance(True, self.per_minute, self.per_minute - self._count, reset_s, int(left_s))

@@ -166,6 +166,15 @@ def test_report_is_seen_from_its_publication_on(at: datetime, newest: str) -> No
     assert found["newest"][:10] == newest
 
 
+def test_history_that_knows_more_tells_an_earlier_moment_no_more() -> None:
+    ahead = CotHistory(Macro(SyntheticMarket(7), 7), 7)
+    ahead.published(NOW)
+    for at in (datetime(2018, 3, 9, 20, 29, tzinfo=UTC), datetime(2018, 3, 9, 20, 30, tzinfo=UTC)):
+        fresh = CotHistory(Macro(SyntheticMarket(7), 7), 7).published(at)
+        assert [r.held for r in ahead.published(at)] == [r.held for r in fresh]
+    assert ahead.published(at)[-1].as_of == date(2018, 3, 6)
+
+
 Pick = Callable[[Row], bool]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from qgtm.exchange.market.macro import Macro
 from qgtm.exchange.market.synthetic import SyntheticMarket
-from qgtm.exchange.market.vintage import SERIES
+from qgtm.exchange.market.vintage import SERIES, FredHistory
 from tests.exchange.asking import NOW, Asker, asker
 
 FIRST, LAST = "1776-07-04", "9999-12-31"
@@ -182,6 +182,22 @@ def test_holiday_has_a_row_without_a_value_and_a_weekend_none(fred: Asker) -> No
     assert len(set(week.values())) == 1
 
 
+@pytest.mark.parametrize("series", ["WALCL", "DTWEXBGS", "DFF", "T10Y2Y"])
+def test_history_that_knows_more_tells_an_earlier_moment_no_more(series: str) -> None:
+    def history() -> FredHistory:
+        return FredHistory(Macro(SyntheticMarket(7), 7), 7)
+
+    ahead, stepped = history(), history()
+    ahead.known(series, NOW)
+    for hour in range(0, 24 * 21, 5):
+        at = datetime(2018, 3, 5, tzinfo=UTC) + timedelta(hours=hour)
+        fresh = list(history().known(series, at)) if hour % 45 == 0 else None
+        told = list(ahead.known(series, at))
+        assert told == list(stepped.known(series, at))
+        assert fresh is None or fresh == told
+        assert all(vintage.known_at <= at for vintage in told)
+
+
 @pytest.mark.parametrize("series", ["WALCL", "DTWEXBGS"])
 def test_revised_value_stands_from_the_next_release_on_and_the_first_one_up_to_it(
     fred: Asker, series: str
@@ -200,6 +216,10 @@ def test_revised_value_stands_from_the_next_release_on_and_the_first_one_up_to_i
     day, (first, second) = next(iter(revised.items()))
     firsts = rows(fred, series, realtime_start=FIRST, realtime_end=LAST, output_type=4, observation_end=day)
     assert firsts[-1]["value"] == first["value"]
+    cut = {"realtime_start": first["realtime_start"], "realtime_end": first["realtime_start"]}
+    for kind in (1, 4):
+        shown = rows(fred, series, **cut, output_type=kind, observation_start=day, observation_end=day)
+        assert [(r["realtime_start"], r["realtime_end"]) for r in shown] == [(first["realtime_start"],) * 2]
     both = f"{first['realtime_end']},{second['realtime_start']}"
     asked = {"vintage_dates": both, "observation_start": day, "observation_end": day}
     assert [row["value"] for row in rows(fred, series, **asked)] == [first["value"], second["value"]]

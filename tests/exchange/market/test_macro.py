@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,18 @@ def test_policy_rate_moves_on_the_day_after_a_decision_alone() -> None:
     moves = [n for n in range(1, len(rows)) if abs(rate[n] - rate[n - 1]) > 0.1]
     assert len(moves) > 2
     assert all(rows[n - 1].day in told for n in moves)
+
+
+def test_wednesday_without_a_session_knows_nothing_of_thursday() -> None:
+    fourth, since = date(2018, 7, 4), date(2018, 7, 5)
+    assert fourth.weekday() == 2
+    days = count(1)  # of fear, each worse than the one before
+    bent = BentMarket(SyntheticMarket(7), since, lambda s, p: p * 2 ** next(days) if s == "VIXY" else p)
+    straight, other = Macro(SyntheticMarket(7), 7), Macro(bent, 7)
+    for macro in (straight, other):
+        macro.until(datetime(2018, 7, 12, 21, tzinfo=UTC))
+    assert straight.assets(fourth) == other.assets(fourth) is not None
+    assert straight.assets(date(2018, 7, 11)) != other.assets(date(2018, 7, 11))
 
 
 def test_dividend_and_split_are_no_return() -> None:
