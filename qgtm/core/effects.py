@@ -82,6 +82,13 @@ class SampleAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class CompareClocks:
+    """Hold our clock against the broker's, before a session turns over: `turn` says which way."""
+
+    turn: str
+
+
+@dataclass(frozen=True, slots=True)
 class ValueBook:
     """Fetch fresh prices of what is held, where the broker does not say what the account is worth."""
 
@@ -108,6 +115,7 @@ Effect = (
     | FetchBars
     | FetchQuotes
     | SampleAccount
+    | CompareClocks
     | ValueBook
     | FetchEquityHistory
 )

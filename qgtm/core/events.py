@@ -139,6 +139,17 @@ class MarketHoursSeen(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClocksCompared(Event):
+    """Our clock was held against the broker's before `turn`: a session's open or close that is due by ours.
+
+    `ahead_s` are the seconds (signed, venue time) by which ours lies ahead of the broker's.
+    """
+
+    turn: str
+    ahead_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClosureSeen(Event):
     """The calendar has the market open, and the broker's clock has it closed: nothing is traded."""
 
@@ -355,6 +366,7 @@ class OrderUpdated(Event):
     filled_quantity: Decimal
     filled_price: Decimal
     updated_at: datetime
+    quantity: Decimal | None = None  # the shares it was sent with, as the broker has them
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,6 +117,20 @@ def learned(
     )
 
 
+def resized(order: Order, quantity: Decimal) -> Order:
+    """Return `order` with the shares (> 0) that the broker has under its id; each owner's part changes alike.
+
+    What is no quantity changes nothing.
+    """
+    if not quantity.is_finite() or quantity <= 0 or quantity == order.quantity:
+        return order
+    parts = {name: part * quantity / order.quantity for name, part in order.shares.items()}
+    if parts:
+        largest = max(parts, key=lambda name: (abs(parts[name]), name))
+        parts[largest] += quantity * order.side.sign - sum(parts.values(), ZERO)
+    return replace(order, quantity=quantity, shares=parts)
+
+
 def later(known: OrderState, news: OrderState) -> OrderState:
     """Return which of two states of one order holds, whichever was heard first."""
     if news in ALLOWED[known]:

@@ -31,6 +31,8 @@ class Params:
     account_mute_s: int
     cap_share: float
     resend_after_s: int
+    shrink_every_s: int
+    clock_off_s: int
 
 
 PARAMS = Params(
@@ -44,6 +46,8 @@ PARAMS = Params(
     account_mute_s=30,  # process seconds without the account until the book is valued without it [20, 300]
     cap_share=0.98,  # part of each cap that the book aims at: the gate counts at the limit price [0.90, 1.00]
     resend_after_s=30,  # venue seconds until an order that the broker does not know is sent again [5, 300]
+    shrink_every_s=5,  # venue seconds between two rounds past the soft cap: the next follows the last [2, 60]
+    clock_off_s=60,  # seconds between our clock and the broker's past which no session turns over [10, 300]
 )
 
 

@@ -19,7 +19,7 @@ from qgtm.core.money import exact, limit_price, whole_shares
 from qgtm.core.order import Order, Side
 from qgtm.core.outcome import Denied
 from qgtm.core.universe import TRADED
-from qgtm.engine.state import NO_MONEY, RESIDUAL, State
+from qgtm.engine.state import NO_MONEY, REJECTED, RESIDUAL, State
 from qgtm.features.bars import FloatArray
 from qgtm.risk.case import Circumstances
 from qgtm.risk.checks import judge
@@ -38,6 +38,8 @@ class Params:
     headroom_frac: float
     stale_s: int
     drift_frac: float
+    refused_rest_s: int
+    refused_most_s: int
 
 
 PARAMS = Params(
@@ -45,11 +47,14 @@ PARAMS = Params(
     headroom_frac=0.95,  # part of the per-order limits that a planned order uses [0.5, 1.0]
     drift_frac=0.05,  # part of a position that past the soft cap is no order by itself [0.01, 0.20]
     stale_s=900,  # seconds after which a quote prices no order at all, not even one that reduces [60, 3600]
+    refused_rest_s=15,  # seconds until a refused order that reduces is tried anew, then twice that [5, 60]
+    refused_most_s=120,  # the same at most, however often it was refused [60, 600]
 )
 
 # Refusals that pass by themselves: the next round asks again. All others hold until the targets change.
-PASSING: Final = frozenset({"quote", "spread", "orders_per_minute", "same_order"})
+PASSING: Final = frozenset({"quote", "spread", "orders_per_minute", "same_order", "doubt"})
 STALE: Final = Denied("quote", "its quote is too old to price any order")
+DOUBTED: Final = Denied("doubt", "the broker's equity and our own count of it differ")
 MILLIONTH: Final = Decimal("0.000001")
 
 
@@ -74,11 +79,12 @@ class Round:
     orders: tuple[Order, ...]
     denied: tuple[OrderDenied, ...]
     crossed: tuple[StrategiesCrossed, ...]
+    is_resting: bool = False  # the broker refused what shrinks the book, and it is tried again later
 
     @property
     def may_pass(self) -> bool:
         """Return whether a refusal passes by itself, so that a later round has something to do."""
-        return any(refusal.check in PASSING for refusal in self.denied)
+        return self.is_resting or any(refusal.check in PASSING for refusal in self.denied)
 
 
 @dataclass(frozen=True)
@@ -153,7 +159,9 @@ def _order(state: State, wish: Wish, now: datetime, limits: Limits, volume: floa
     held = state.quantity(wish.symbol)
     is_reducing = held * wish.quantity < 0
     quantity = min(abs(wish.quantity), abs(held)) if is_reducing else abs(wish.quantity)
-    quantity = min(quantity, _most(state, wish, limits, volume))
+    # Past the soft cap what is proven to reduce goes whole: in parts a thin book takes too long to halve.
+    if not (is_reducing and state.switch.mode is Mode.REDUCING):
+        quantity = min(quantity, _most(state, wish, limits, volume))
     if quantity <= 0 or state.session is None:
         return None
     side = Side.BUY if wish.quantity > 0 else Side.SELL
@@ -232,13 +240,16 @@ def planned_round(
     """
     worth: list[Wish] = []
     crosses: list[StrategiesCrossed] = []
+    is_resting = False
     for wish in wishes(state, quotes, limits):
         if not is_worth_trading(wish, state, limits):
             crosses += [met for met in [crossed(wish)] if met and _is_material(met, state, limits)]
-        elif _may_ask(state, wish):
+        elif _may_ask(state, wish, now):
             worth.append(wish)
+        else:
+            is_resting = is_resting or _is_refused(state, wish)
     orders, denied = _judged(state, worth, now, limits, read)
-    return Round(state.session or date.min, tuple(orders), tuple(denied), tuple(crosses))
+    return Round(state.session or date.min, tuple(orders), tuple(denied), tuple(crosses), is_resting)
 
 
 def _judged(
@@ -258,6 +269,7 @@ def _judged(
         around = circumstances(state, order, held, wish.quote, now, tape, limits)
         # An old price would rest all day and fill nothing, also where nothing but the claim is checked.
         verdict = STALE if is_stale(wish.quote, now) else judge(order, held, around, limits)
+        verdict = DOUBTED if is_doubted(state) and not order.is_reducing else verdict
         if isinstance(verdict, Denied):
             denied.append(_denied(state, order, verdict))
         else:
@@ -265,8 +277,25 @@ def _judged(
     return orders, denied
 
 
-def _may_ask(state: State, wish: Wish) -> bool:
-    return state.denied.get(wish.symbol, "quote") in PASSING
+def is_doubted(state: State) -> bool:
+    """Return whether the account's equity is not borne out by our own count: nothing is opened meanwhile."""
+    return state.drawdown is not None and state.drawdown.doubt is not None
+
+
+def _may_ask(state: State, wish: Wish, now: datetime) -> bool:
+    if state.denied.get(wish.symbol, "quote") in PASSING:
+        return True
+    found = state.refused.get(wish.symbol)
+    if not _is_refused(state, wish) or found is None:
+        return _is_refused(state, wish)
+    rest_s = min(PARAMS.refused_rest_s * 2 ** min(found.count - 1, 8), PARAMS.refused_most_s)
+    return abs(now - found.at) >= timedelta(seconds=rest_s)
+
+
+def _is_refused(state: State, wish: Wish) -> bool:
+    """Return whether the broker refused the last order in a symbol that is to shrink."""
+    is_reducing = state.quantity(wish.symbol) * wish.quantity < 0
+    return is_reducing and state.denied.get(wish.symbol) == REJECTED
 
 
 def _is_material(met: StrategiesCrossed, state: State, limits: Limits) -> bool:
@@ -355,6 +384,7 @@ def _loss(before: Decimal | None, now: Decimal | None, flows_usd: Decimal = NO_M
 
 
 __all__ = [
+    "DOUBTED",
     "MILLIONTH",
     "PARAMS",
     "PASSING",
@@ -367,6 +397,7 @@ __all__ = [
     "circumstances",
     "counted_positions",
     "crossed",
+    "is_doubted",
     "is_stale",
     "is_two_sided",
     "is_worth_trading",

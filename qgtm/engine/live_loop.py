@@ -18,6 +18,7 @@ from qgtm.core.effects import (
     AskOrder,
     Cancel,
     CancelAll,
+    CompareClocks,
     Effect,
     FetchBars,
     FetchEquityHistory,
@@ -38,6 +39,7 @@ from qgtm.core.events import (
     BreakFound,
     BrokerFound,
     BrokerLost,
+    ClocksCompared,
     ClosureSeen,
     EquityHistorySeen,
     Event,
@@ -71,7 +73,7 @@ from qgtm.core.reducing import is_flattening
 from qgtm.core.universe import TRADED
 from qgtm.engine.desk import Desk, Params
 from qgtm.engine.flatten import delays, flatten_care, looked, spared
-from qgtm.engine.intent import Round, Tape, is_two_sided, planned_round
+from qgtm.engine.intent import Round, Tape, is_doubted, is_two_sided, planned_round
 from qgtm.engine.mood import regime_after
 from qgtm.engine.reconcile import find_history_breaks
 from qgtm.engine.state import TRIAL_SYMBOL, State, changed, is_trial
@@ -96,6 +98,7 @@ class Step:
 
 Decision = tuple[Sequence[Event], Sequence[Effect]]
 NOTHING: Final[Decision] = ((), ())
+REFUSALS_TOLD: Final = 3  # refusals in a row of what shrinks a symbol, until it is told by name
 
 
 # cell 8 of notebooks/engine/live_loop.ipynb
@@ -118,17 +121,52 @@ def step(state: State, event: Event, now: datetime, desk: Desk) -> Step:
 
 # cell 10 of notebooks/engine/live_loop.ipynb
 def _on_time(state: State, event: TimePassed, now: datetime, desk: Desk) -> Decision:
-    is_open = event.is_open and not state.is_closed_by_broker(now)
-    if is_open and event.session and event.session != state.session and event.open_at and event.close_at:
-        return [SessionOpened(session=event.session, open_at=event.open_at, close_at=event.close_at)], ()
-    if state.is_open and state.session and not (is_open and event.session == state.session):
-        return [SessionClosed(session=state.session)], ()
-    is_untold = event.is_open and not is_open and event.session != state.closed_session
-    if is_untold and event.session and state.market:
+    turn = _turn_due(state, event, now)
+    if turn is not None and _may_turn(state, turn, desk.params):
+        return [turn], ()
+    asked = [] if turn is None else [CompareClocks(_turn_name(turn))]
+    is_shut = turn is None and event.is_open and state.is_closed_by_broker(now)
+    if is_shut and event.session != state.closed_session and event.session and state.market:
         return [ClosureSeen(session=event.session, opens_at=state.market.next_open_at)], ()
     if not state.is_live:
+        return (), asked
+    care = [*_order_care(state, now, desk.params), *_overdue(state, event, now, desk)]
+    return delays(state, now), [*asked, *care]
+
+
+def _turn_due(state: State, event: TimePassed, now: datetime) -> SessionOpened | SessionClosed | None:
+    is_open = event.is_open and not state.is_closed_by_broker(now)
+    if is_open and event.session and event.session != state.session and event.open_at and event.close_at:
+        return SessionOpened(session=event.session, open_at=event.open_at, close_at=event.close_at)
+    if state.is_open and state.session and not (is_open and event.session == state.session):
+        return SessionClosed(session=state.session)
+    return None
+
+
+def _turn_name(turn: SessionOpened | SessionClosed) -> str:
+    return f"{'open' if isinstance(turn, SessionOpened) else 'close'} {turn.session}"
+
+
+def _may_turn(state: State, turn: SessionOpened | SessionClosed, params: Params) -> bool:
+    """Return whether a session may open or close: the broker's clock was asked for this turn, and agrees.
+
+    While the broker is lost no order goes out, and the session is there to judge the caps by prices alone.
+    """
+    if state.broker_lost:
+        return True
+    seen = state.clocks
+    return seen is not None and seen.turn == _turn_name(turn) and abs(seen.ahead_s) <= params.clock_off_s
+
+
+def _on_clocks(state: State, event: ClocksCompared, now: datetime, desk: Desk) -> Decision:
+    if abs(event.ahead_s) <= desk.params.clock_off_s:
         return NOTHING
-    return delays(state, now), [*_order_care(state, now, desk.params), *_overdue(state, event, now, desk)]
+    which = "ahead of" if event.ahead_s > 0 else "behind"
+    text = (
+        f"This machine's clock is {abs(event.ahead_s):.0f} s {which} the broker's. The broker is believed: "
+        f"no session opens or closes by this clock (due was: {event.turn}). Put this machine's clock right."
+    )
+    return [AlertRaised(level="orange", cause="clock", text=text)], ()
 
 
 def _on_closure(state: State, event: ClosureSeen, now: datetime, desk: Desk) -> Decision:
@@ -195,9 +233,8 @@ def is_round_due(state: State, now: datetime, params: Params) -> bool:
         state.open_at + timedelta(seconds=settle_s) <= now <= state.close_at - timedelta(seconds=last_call_s)
     )
     # the distance, not the age: a clock that was put back must not hold orders up until it has caught up
-    is_rested = state.quoted_at is None or abs(now - state.quoted_at) >= timedelta(
-        seconds=params.round_every_s
-    )
+    rest_s = params.shrink_every_s if is_shrinking else params.round_every_s
+    is_rested = state.quoted_at is None or abs(now - state.quoted_at) >= timedelta(seconds=rest_s)
     return is_in_window and is_rested
 
 
@@ -265,7 +302,7 @@ def _on_order_not_found(state: State, event: OrderNotFound, now: datetime, desk:
     is_of_old = is_rested and epoch_of(order.client_order_id) != state.epoch
     if is_over or is_of_old:
         return [_expired(order, now)], ()
-    if is_rested and is_wanted(order, state):
+    if is_rested and is_wanted(order, state) and (order.is_reducing or not is_doubted(state)):
         return (), [Submit(order)]
     return NOTHING
 
@@ -345,6 +382,8 @@ def _on_updated(state: State, event: OrderUpdated, now: datetime, desk: Desk) ->
     if order is not None and is_trial(order) and not order.is_live:
         is_ok, text = trial_words(order)
         return [TrialOrderFinished(is_ok=is_ok, text=text)], ()
+    if order is not None and event.state is OrderState.REJECTED:
+        return _stubborn(state, order), ()
     if order is None or event.filled_quantity <= order.quantity:
         return NOTHING
     text = (
@@ -360,7 +399,19 @@ def _on_rejected(state: State, event: OrderRejected, now: datetime, desk: Desk) 
     order = state.orders.get(event.client_order_id)
     if order is not None and is_trial(order):
         facts = [TrialOrderFinished(is_ok=False, text=text)]
-    return facts, ()
+    return [*facts, *([] if order is None else _stubborn(state, order))], ()
+
+
+def _stubborn(state: State, order: Order) -> list[AlertRaised]:
+    """Return the word that a symbol does not shrink as it should, after every few refusals in a row."""
+    found = state.refused.get(order.symbol)
+    if found is None or found.at != order.formed_at or found.count % REFUSALS_TOLD:
+        return []
+    text = (
+        f"The broker has refused {found.count} times in a row to let {order.symbol} shrink; the last was to "
+        f"{order.side} {order.quantity:f}. It is tried again, with a new order each time. Look at the broker."
+    )
+    return [AlertRaised(level="orange", cause=f"refused {order.symbol}", text=text)]
 
 
 # cell 18 of notebooks/engine/live_loop.ipynb
@@ -489,6 +540,7 @@ DECISIONS: Final[dict[type[Event], Decide]] = {
     StrategyDisabled: _on_disabled,
     SignalsComputed: _on_signals,
     ClosureSeen: _on_closure,
+    ClocksCompared: _on_clocks,
     QuotesSeen: _on_quotes,
     OrderUpdated: _on_updated,
     OrderRejected: _on_rejected,
@@ -516,6 +568,7 @@ DECISIONS: Final[dict[type[Event], Decide]] = {
 __all__ = [
     "DECISIONS",
     "NOTHING",
+    "REFUSALS_TOLD",
     "Decide",
     "Decision",
     "Step",

@@ -25,6 +25,7 @@ from qgtm.core.events import (
     BrokerFound,
     BrokerLost,
     CashMoved,
+    ClocksCompared,
     CloseAllAsked,
     ClosureSeen,
     CommandTaken,
@@ -73,7 +74,7 @@ from qgtm.core.events import (
     WentLive,
 )
 from qgtm.core.mode import Mode, Trigger
-from qgtm.core.order import Order, OrderState, learned
+from qgtm.core.order import Order, OrderState, learned, resized
 from qgtm.core.position import Position, booked, repriced
 from qgtm.core.record import renewed
 from qgtm.core.reducing import is_flattening
@@ -125,6 +126,14 @@ TRIAL, TRIAL_SYMBOL = "test", "GLD"  # the purpose in the id of a trial order, a
 REJECTED: Final = "rejected"  # stands where a check's name does: the broker refused the symbol's last order
 
 
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Count the broker's refusals in a row to let a symbol shrink, and say when the last order was formed."""
+
+    count: int
+    at: datetime
+
+
 @dataclass(frozen=True, kw_only=True)
 class State:
     """All that decisions depend on, beside the bars. Money and shares are Decimal, weights float."""
@@ -145,6 +154,7 @@ class State:
     bars_session: date | None = None
     market: MarketHoursSeen | None = None  # the broker's clock, as last heard
     closed_session: date | None = None  # open by the calendar, closed by the broker: told once
+    clocks: ClocksCompared | None = None  # since the last open or close: ours against the broker's
     # The book
     cash_usd: Decimal = NO_MONEY
     positions: Mapping[str, Position] = field(default_factory=dict)
@@ -160,10 +170,12 @@ class State:
     targets_session: date | None = None
     is_pending: bool = False
     quoted_at: datetime | None = None
+    # How many orders each symbol has had, ever: an id is then new whatever a clock does
+    numbers: Mapping[str, int] = field(default_factory=dict)
     # Counters of the session
     sent_at: tuple[tuple[datetime, str], ...] = ()  # (when, what), so that rates can be judged
-    numbers: Mapping[str, int] = field(default_factory=dict)
     denied: Mapping[str, str] = field(default_factory=dict)  # symbol -> check, since the last targets
+    refused: Mapping[str, Refusals] = field(default_factory=dict)  # by the broker, of orders that reduce
     turnover_usd: Decimal = NO_MONEY
     # Risk
     switch: KillSwitch = field(default_factory=KillSwitch)
@@ -287,9 +299,16 @@ def _known(book: State, client_order_id: str, /, **news: Any) -> State:
         "filled_price": order.filled_price,
         **news,
     }
+    order = _as_there(order, told.pop("quantity", None))
     # More shares than were ordered cannot be ours: the position then differs, which reconciling reports.
     told["filled_quantity"] = min(told["filled_quantity"], order.quantity)
-    return _with_fill(book, order, learned(order, **told))
+    after = _with_fill(book, book.orders[client_order_id], learned(order, **told))
+    return _unrefused(after, order.symbol) if after.turnover_usd != book.turnover_usd else after
+
+
+def _as_there(order: Order, quantity: Decimal | None) -> Order:
+    """Return a flatten's order as large as the broker has it: the watchdog may have sent it first."""
+    return order if quantity is None or not is_flattening(order) else resized(order, quantity)
 
 
 def _rejected(state: State, event: OrderRejected) -> State:
@@ -297,7 +316,44 @@ def _rejected(state: State, event: OrderRejected) -> State:
     order = state.orders.get(event.client_order_id)
     is_no_news = order is None or is_trial(order)
     denied = state.denied if is_no_news or order is None else {**state.denied, order.symbol: REJECTED}
-    return _known(renewed(state, denied=denied), event.client_order_id, state=OrderState.REJECTED)
+    after = _known(renewed(state, denied=denied), event.client_order_id, state=OrderState.REJECTED)
+    return _refused(after, order)
+
+
+def _updated(state: State, event: OrderUpdated) -> State:
+    before = state.orders.get(event.client_order_id)
+    after = _known(
+        state,
+        event.client_order_id,
+        state=event.state,
+        filled_quantity=event.filled_quantity,
+        filled_price=event.filled_price,
+        broker_order_id=event.broker_order_id,
+        quantity=event.quantity,
+    )
+    is_refused = event.state is OrderState.REJECTED and before is not None and before.is_live
+    return _refused(after, before) if is_refused else after
+
+
+def _refused(state: State, order: Order | None) -> State:
+    """Count a refusal of an order that reduces, which is tried again after a rest. Only a live one counts."""
+    if order is None or not order.is_live or not order.is_reducing or is_flattening(order):
+        return state
+    before = state.refused.get(order.symbol)
+    count = 1 if before is None else before.count + 1
+    news = {**state.refused, order.symbol: Refusals(count, order.formed_at)}
+    return renewed(state, refused=news, denied={**state.denied, order.symbol: REJECTED})
+
+
+def _unrefused(state: State, symbol: str) -> State:
+    """Forget the refusals in a symbol that has shrunk since."""
+    if symbol not in state.refused:
+        return state
+    return renewed(state, refused=_less(state.refused, symbol), denied=_without(state.denied, symbol))
+
+
+def _less(refused: Mapping[str, Refusals], gone: str) -> dict[str, Refusals]:
+    return {symbol: each for symbol, each in refused.items() if symbol != gone}
 
 
 # cell 10 of notebooks/engine/state.ipynb
@@ -340,8 +396,9 @@ def _session_opened(state: State, event: SessionOpened) -> State:
             for order in state.orders.values()
             if order.is_live or _is_kept(state, order)
         },
-        numbers={},
+        clocks=None,
         denied={},
+        refused={},
         sent_at=(),
         quoted_at=None,
         turnover_usd=NO_MONEY,
@@ -374,6 +431,7 @@ def _targets_set(state: State, event: TargetsSet) -> State:
         targets_session=event.session,
         is_pending=True,
         denied={},
+        refused={},
         quoted_at=None,
     )
 
@@ -578,6 +636,7 @@ CHANGES: Final[dict[type[Event], Change]] = {
         switch=override_ended(s.switch),
         flows_day_usd=NO_MONEY,
         closing=e.session,
+        clocks=None,
     ),
     EquityHistorySeen: lambda s, e: renewed(s, history_session=e.session),
     BarsClosed: lambda s, e: renewed(
@@ -585,6 +644,7 @@ CHANGES: Final[dict[type[Event], Change]] = {
     ),
     QuotesSeen: _quotes_seen,
     MarketHoursSeen: lambda s, e: renewed(s, market=e),
+    ClocksCompared: lambda s, e: renewed(s, clocks=e),
     ClosureSeen: lambda s, e: renewed(s, closed_session=e.session),
     FeedFailed: lambda s, e: renewed(s, feeds_failed={**s.feeds_failed, e.feed: e.reason}),
     FeedRecovered: lambda s, e: renewed(s, feeds_failed=_without(s.feeds_failed, e.feed)),
@@ -604,14 +664,7 @@ CHANGES: Final[dict[type[Event], Change]] = {
     ),
     OrderRejected: _rejected,
     OrderUnknown: lambda s, e: _known(s, e.client_order_id, state=OrderState.UNKNOWN),
-    OrderUpdated: lambda s, e: _known(
-        s,
-        e.client_order_id,
-        state=e.state,
-        filled_quantity=e.filled_quantity,
-        filled_price=e.filled_price,
-        broker_order_id=e.broker_order_id,
-    ),
+    OrderUpdated: _updated,
     BrokerLost: lambda s, e: renewed(s, broker_lost=e.reason, is_clean=False),
     BrokerFound: lambda s, e: renewed(s, broker_lost=None),
     BreakFound: lambda s, e: renewed(s, breaks={**s.breaks, e.subject: e}, is_clean=False),
@@ -668,6 +721,7 @@ __all__ = [
     "TRIAL",
     "TRIAL_SYMBOL",
     "Change",
+    "Refusals",
     "State",
     "changed",
     "folded",

@@ -10,6 +10,7 @@ from qgtm.core.events import (
     BarsClosed,
     BookUnjudged,
     CashMoved,
+    ClocksCompared,
     Event,
     FeedFailed,
     FeedRecovered,
@@ -88,9 +89,15 @@ def _is_known_order(state: State, event: OrderUpdated) -> bool:
     return order is None or changed(state, event).orders[event.client_order_id] == order
 
 
+def _are_known_clocks(known: ClocksCompared | None, event: ClocksCompared) -> bool:
+    """Return whether two comparisons say the same, give or take the seconds that an answer takes."""
+    return known is not None and known.turn == event.turn and abs(known.ahead_s - event.ahead_s) < 5.0
+
+
 IS_KNOWN: Final[dict[type[Event], Callable[[State, Any], bool]]] = {
     OrderUpdated: _is_known_order,
     MarketHoursSeen: lambda state, event: event == state.market,
+    ClocksCompared: lambda state, event: _are_known_clocks(state.clocks, event),
     CashMoved: lambda state, event: event.activity_id in state.flow_ids,
     FeedFailed: lambda state, event: event.feed in state.feeds_failed,
     BookUnjudged: lambda state, event: state.unjudged is not None,

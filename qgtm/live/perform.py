@@ -16,6 +16,7 @@ from qgtm.core.effects import (
     Cancel,
     CancelAll,
     CloseAll,
+    CompareClocks,
     CountCoolOff,
     Effect,
     FetchBars,
@@ -35,6 +36,7 @@ from qgtm.core.events import (
     BookUnjudged,
     BookValued,
     CancelRequested,
+    ClocksCompared,
     CloseAllAsked,
     CoolOffCounted,
     EquityHistorySeen,
@@ -73,6 +75,7 @@ PACE_S: Final[dict[type[Any], float]] = {
     FetchBars: 1.0,
     FetchQuotes: 1.0,
     SampleAccount: 2.0,
+    CompareClocks: 2.0,
     ValueBook: 10.0,
     FetchEquityHistory: 60.0,
 }
@@ -203,6 +206,7 @@ def update_of(order: BrokerOrder) -> OrderUpdated:
         filled_quantity=order.filled_quantity,
         filled_price=order.filled_price,
         updated_at=order.updated_at,
+        quantity=order.quantity,
     )
 
 
@@ -219,6 +223,22 @@ def market_hours(broker: Broker) -> MarketHoursSeen:
     return MarketHoursSeen(
         is_open=seen.is_open, next_open_at=seen.next_open_at, next_close_at=seen.next_close_at
     )
+
+
+def _compare_clocks(effect: CompareClocks, world: World) -> Sequence[Event]:
+    before, brokers_at, after = world.clock.now(), world.broker.clock().now, world.clock.now()
+    ahead_s = seconds_ahead(min(before, after), max(before, after), brokers_at)
+    return [ClocksCompared(turn=effect.turn, ahead_s=round(ahead_s, 1))]
+
+
+def seconds_ahead(earliest: datetime, latest: datetime, brokers_at: datetime) -> float:
+    """Return how far ours is ahead of the broker's moment, which it told between two of ours; 0.0 within.
+
+    However long the answer took, and however fast venue time runs, it lies between the two.
+    """
+    if brokers_at < earliest:
+        return (earliest - brokers_at).total_seconds()
+    return min(0.0, (latest - brokers_at).total_seconds())
 
 
 def account_sample(broker: Broker, clock: Clock) -> AccountSampled:
@@ -322,6 +342,7 @@ DEEDS: Final[dict[type[Any], Callable[[Any, World], Sequence[Event]]]] = {
     AskOrder: _ask,
     PollOrders: _poll,
     SampleAccount: _sample,
+    CompareClocks: _compare_clocks,
     ValueBook: _value,
     FetchEquityHistory: _history,
     FetchPositions: _positions,

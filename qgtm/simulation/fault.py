@@ -27,7 +27,6 @@ from qgtm.simulation.vendor import (
 if TYPE_CHECKING:
     from qgtm.simulation.story import Story
 
-DAY_S: Final = 86_400.0
 Plan = Callable[["Story", Random, Session], None]
 
 
@@ -198,9 +197,6 @@ def _bad_print(world: "Story", chance: Random) -> None:
 def _wrong_clock(world: "Story", chance: Random) -> None:
     """Let the machine's clock jump (F6, F7), and be put right later."""
     error_s = chance.choice((-3_600.0, 86_400.0, 3_600.0, -5.0, 5.0))
-    state = world.state
-    if error_s > DAY_S / 2 and state is not None and state.is_open:
-        error_s = 3_600.0  # a day ahead in a session is a fault that is known and not mended yet
     world.set_clock_error(error_s)
     world.strike("wrong clock", str(error_s))
     world.line.after(chance.uniform(30, 400), lambda: world.set_clock_error(0.0))

@@ -14,6 +14,7 @@ from qgtm.core.events import (
     AccountSampled,
     Booted,
     CashMoved,
+    ClocksCompared,
     Event,
     IntentFormed,
     OrderUpdated,
@@ -159,6 +160,11 @@ def turned(
     return TimePassed(
         session=session, open_at=OPENS, close_at=CLOSES, is_open=is_open, monotonic_s=monotonic_s
     )
+
+
+def compared(turn: str, ahead_s: float = 0.0, session: date = SESSION) -> ClocksCompared:
+    """Return our clock held against the broker's, for the open or close of a session."""
+    return ClocksCompared(turn=f"{turn} {session}", ahead_s=ahead_s)
 
 
 @dataclass(frozen=True)

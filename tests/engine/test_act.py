@@ -313,8 +313,8 @@ def test_trial_order_goes_through_the_gate_and_is_told_when_it_is_refused() -> N
 )
 def test_owners_money_is_no_loss_of_the_day_and_hides_none(flow: int, equity: int, is_lost: bool) -> None:
     moved = CashMoved(activity_id="f", kind="CSD" if flow > 0 else "CSW", amount_usd=dec(flow))
-    state = begun(moved, sampled(equity), targets(GLD=0.05))
-    state = renewed(state, cash_usd=dec(equity), equity_usd=dec(equity))
+    booked = renewed(begun(moved), cash_usd=dec(equity))  # what was lost is known to both counts
+    state = after(booked, [sampled(equity), targets(GLD=0.05)])
     denied = [e.check for e in taken(state, quotes(GLD=100)).events if isinstance(e, OrderDenied)]
     assert denied == ["day_loss"] * is_lost
     closed = after(state, [SessionClosed(session=SESSION)])

@@ -1,6 +1,7 @@
 """From a halt to flat: who is cancelled, what is closed and when again, what is told, and when it is over."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -216,6 +217,40 @@ def test_order_of_an_earlier_halt_is_given_up() -> None:
     state = begun(*bought(100), formed(what), halt(kill_epoch=5))
     step = taken(state, OrderNotFound(client_order_id=what.client_order_id))
     assert (sent(step), step.state.orders[what.client_order_id].state) == ([], OrderState.EXPIRED)
+
+
+@pytest.mark.fault("D5", "A5")
+@pytest.mark.invariant("V8", "V9")
+@given(st.integers(2, 900), st.integers(1, 900), st.integers(0, 900))
+def test_id_that_the_watchdog_took_for_another_size_ends_flat_without_a_break(held, ours, theirs) -> None:
+    """Walk a broker of three numbers: shares held, those that we see free, those that the other closed."""
+    ours, theirs = min(ours, held), min(theirs, held - 1)  # all of it is reconciling's matter
+    left, state = held, halted(*bought(held, shares={"a": held - 1, "b": 1}))
+    there: dict[str, int] = {} if theirs == 0 else {flatten_id(1, SESSION, "GLD", 0): theirs}
+    left -= theirs
+    free, seconds = ours, 0
+    while not state.is_flat_confirmed:
+        seconds += 30
+        assert seconds < 300
+        now = after(seconds)
+        step = taken(state, seen(now, {"GLD": min(free, left)}, **({"GLD": left} if left else {})), now=now)
+        state, free = step.state, held
+        for made in sent(step):
+            if made.client_order_id not in there:
+                there[made.client_order_id] = int(made.quantity)
+                left -= int(made.quantity)
+                assert left >= 0
+            else:
+                state = changed(state, OrderUnknown(client_order_id=made.client_order_id, reason="another"))
+            size = dec(there[made.client_order_id])
+            word = replace(updated(made, size, 99, OrderState.FILLED), quantity=size)
+            heard = taken(state, word, word, now=now)
+            assert heard.events == ()
+            state = heard.state
+    assert left == sum(there.values()) - held == 0
+    assert state.held == {}
+    assert state.cash_usd == CASH - held * dec(100) + held * dec(99)
+    assert sum(mine.get("GLD", 0) for mine in state.shares.values()) == pytest.approx(0, abs=1e-9)
 
 
 # --- the end ------------------------------------------------------------------------------------

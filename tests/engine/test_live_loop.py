@@ -63,6 +63,7 @@ from tests.engine.making import (
     begun,
     booted,
     bought,
+    compared,
     dec,
     desk,
     formed,
@@ -96,17 +97,18 @@ def effects(state: State, event: Event, now=NOON, at=DESK) -> list[object]:
 
 def test_session_opens_once_and_closes_once() -> None:
     state = folded([booted()])
-    first = taken(state, turned(), now=OPENS)
+    first = taken(state, compared("open"), turned(), now=OPENS)
     assert first.events == (opened(),)
     assert taken(first.state, turned(), now=OPENS).events == ()
-    shut = taken(first.state, turned(is_open=False), now=CLOSES)
+    shut = taken(first.state, compared("close"), turned(is_open=False), now=CLOSES)
     assert shut.events == (SessionClosed(session=SESSION),)
     assert taken(shut.state, turned(is_open=False), now=CLOSES).events == ()
 
 
 def test_session_that_opens_over_one_that_was_never_closed_takes_its_place() -> None:
     tomorrow = SESSION + timedelta(days=1)
-    after = taken(begun(), replace(turned(), session=tomorrow), now=NOON + timedelta(days=1))
+    seen = compared("open", session=tomorrow)
+    after = taken(begun(), seen, replace(turned(), session=tomorrow), now=NOON + timedelta(days=1))
     assert kinds(after.events) == ["SessionOpened"]
     assert after.state.session == tomorrow
 
@@ -158,7 +160,7 @@ def test_market_that_the_broker_has_closed_is_told_once_and_no_session_opens() -
 def test_session_ends_when_the_broker_closes_early_and_no_round_is_planned() -> None:
     state = begun(targets(GLD=0.05), hours(True, 20, -0.5))
     assert not is_round_due(state, NOON, PARAMS)
-    first = taken(state, turned())
+    first = taken(state, compared("close"), turned())
     assert first.events == (SessionClosed(session=SESSION),)
     assert kinds(taken(first.state, turned()).events) == ["ClosureSeen", "AlertRaised"]
     assert effects(

@@ -19,7 +19,16 @@ from qgtm.adapters.journal import MemoryJournal
 from qgtm.adapters.snapshot import Snapshots
 from qgtm.config import load_config
 from qgtm.core.commands import AcceptBreak, Acknowledge, Halt
-from qgtm.core.effects import AskOrder, Cancel, FetchBars, FetchQuotes, PollOrders, SampleAccount, Submit
+from qgtm.core.effects import (
+    AskOrder,
+    Cancel,
+    CompareClocks,
+    FetchBars,
+    FetchQuotes,
+    PollOrders,
+    SampleAccount,
+    Submit,
+)
 from qgtm.core.errors import BarError, BrokerError, JournalError
 from qgtm.core.events import (
     AlertRaised,
@@ -27,6 +36,7 @@ from qgtm.core.events import (
     BreakFound,
     BrokerFound,
     BrokerLost,
+    ClocksCompared,
     CommandTaken,
     FeedFailed,
     IntentFormed,
@@ -36,6 +46,7 @@ from qgtm.core.events import (
     OrderUnknown,
     PositionsSeen,
     Reconciled,
+    SessionClosed,
     SessionOpened,
     Stopped,
     Unlatched,
@@ -115,6 +126,13 @@ def turn(loop: Loop, *answers: Answer, after_s: float = 0.0) -> None:
     loop.turn()
 
 
+def turn_over(loop: Loop, ahead_s: float = 0.0) -> None:
+    """Take a turn, and another that hears how far our clock is ahead where the first asked for it."""
+    turn(loop)
+    asked = wanted(loop, CompareClocks)
+    turn(loop, *(Answer(each, [ClocksCompared(turn=each.turn, ahead_s=ahead_s)]) for each in asked))
+
+
 def books(cash: Any = CASH, *positions: Any, orders: tuple[BrokerOrder, ...] = ()) -> Answer:
     account = Account(
         number="PA1",
@@ -159,14 +177,28 @@ def test_no_new_risk_while_the_stream_is_down_or_a_reconnect_is_not_compared(loo
     assert loop.may_start(Submit(WHAT))
 
 
+@pytest.mark.fault("F7")
+def test_clock_that_is_a_day_ahead_turns_no_session_over_and_is_written_down_once(loop: Loop) -> None:
+    loop.rig.clock.set_now(NOON + timedelta(days=1))
+    for _ in range(3):
+        turn_over(loop, ahead_s=86_400.0)
+    assert facts(loop, SessionOpened, SessionClosed) == []
+    assert [each.ahead_s for each in facts(loop, ClocksCompared)] == [86_400.0]
+    (alert,) = facts(loop, AlertRaised)
+    assert (alert.cause, "86400 s ahead" in alert.text) == ("clock", True)
+    loop.rig.clock.set_now(NOON)
+    turn_over(loop)
+    assert wanted(loop, CompareClocks) == []
+
+
 @pytest.mark.fault("F1", "F2")
 def test_time_is_judged_by_the_exchanges_calendar(loop: Loop) -> None:
     after_a_half_day = datetime.fromisoformat("2026-11-27T18:00:01+00:00")  # past 13:00 in New York
     loop.rig.clock.set_now(after_a_half_day)
-    turn(loop)
+    turn_over(loop)
     assert not loop.rig.kernel.state.is_open
     loop.rig.clock.set_now(datetime.fromisoformat("2026-11-30T14:30:00+00:00"))
-    turn(loop)
+    turn_over(loop)
     assert facts(loop, SessionOpened)[-1].session.isoformat() == "2026-11-30"
 
 

@@ -396,6 +396,24 @@ def test_id_that_the_daemon_used_up_is_looked_up_and_the_next_attempt_closes() -
     assert not any("refused" in note for note in driver.notes)
 
 
+@pytest.mark.fault("D5")
+@pytest.mark.invariant("V8")
+def test_id_that_the_daemon_used_for_another_size_is_followed_by_the_rest_and_never_by_more() -> None:
+    driver = site({"GLD": 100})
+    driver.kill = KillWord(mode="halted_hard", kill_epoch=5, command_id=0)
+    now = driver.exchange.now
+    used = daemons_order(5, "GLD", D(60), Side.SELL, 0, now)
+    driver.exchange.submit(
+        OrderRequest(symbol="GLD", side="sell", qty=D(60), client_order_id=used.client_order_id), now
+    )
+    driver.exchange.advance(now + timedelta(seconds=1))
+    assert driver.held() == {"GLD": D(40)}
+    flat(driver)
+    sold = {order.client_order_id[-2:]: order.quantity for order in driver.closes()}
+    assert sold == {"-0": D(40), "-1": D(40)}  # the first was refused, since the id had 60 already
+    assert driver.held() == {}
+
+
 @pytest.mark.fault("A3")
 def test_order_that_never_arrived_is_sent_again_under_the_same_id() -> None:
     driver = site({"GLD": 100})
