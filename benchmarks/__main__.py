@@ -62,6 +62,28 @@ def alerts_rows(found: Found) -> list[Row]:
     ]
 
 
+def features_rows(found: Found) -> list[Row]:
+    """Return what a new session's features take, for the 29 strategies and all of them."""
+    rows: list[Row] = []
+    for years, sides in found["years"].items():
+        figures = {
+            side: f"{each['p99_ms']:.1f} ms (median {each['p50_ms']:.1f} ms)" for side, each in sides.items()
+        }
+        live, every = found["live_features"], found["features"]
+        said = f"{live} features of a new session, 30 symbols, {years} years of history, p99"
+        rows.append((said, figures["live"], "5 ms", sides["live"]["p99_ms"] < 5))
+        is_kept = sides["all"]["p99_ms"] < 5
+        rows.append(
+            (
+                f"the same, all {every}; pandas windows take {figures['pandas']}",
+                figures["all"],
+                "5 ms (aim)",
+                is_kept,
+            )
+        )
+    return rows
+
+
 def peers_rows(found: Found) -> list[Row]:
     """Return how fast a replay is, alone and beside the others."""
     rates = {side: result["symbol_bars_per_s"] for side, result in found.items()}
@@ -93,6 +115,7 @@ ROWS: dict[str, Callable[..., list[Row]]] = {
     "boot": boot_rows,
     "phone_paint": phone_paint_rows,
     "step": step_rows,
+    "features": features_rows,
     "alerts": alerts_rows,
     "peers": peers_rows,
 }

@@ -53,7 +53,9 @@ class Panel:
 
     def rows(self, rows: slice) -> Self:
         """Return some of the sessions; no copy."""
-        return type(self)(self.names, self.values[rows], self.described[rows])
+        cut = object.__new__(type(self))  # what was checked as a whole needs no second check
+        cut.__dict__.update(names=self.names, values=self.values[rows], described=self.described[rows])
+        return cut
 
     def beside(self, other: Self) -> Self:
         """Return the columns of both, of the same sessions. Raises ValueError for a name in both."""

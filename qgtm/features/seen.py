@@ -1,6 +1,7 @@
 """What a rule may look at: the bars, what else was known at each close, and the features of both."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -18,15 +19,15 @@ class Shelf:
     """
 
     def __init__(self) -> None:
-        self._columns: dict[Feature, _Column] = {}
+        self._columns: dict[str, _Column] = {}
         self._seen: Seen | None = None
         self._windows: dict[int, Seen] = {}
 
     def column(self, feature: Feature, seen: "Seen") -> FloatArray:
         """Return the feature over all sessions of `seen`, which must be the whole history so far."""
-        column = self._columns.get(feature)
+        column = self._columns.get(feature.name)
         if column is None:
-            column = self._columns[feature] = _Column(feature)
+            column = self._columns[feature.name] = _Column(feature)
         return column.grown(seen, self.window)
 
     def window(self, seen: "Seen", n: int) -> "Seen":
@@ -40,7 +41,7 @@ class Shelf:
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the features that somebody reads."""
-        return tuple(feature.name for feature in self._columns)
+        return tuple(self._columns)
 
 
 class _Column:
@@ -109,7 +110,7 @@ class Seen:
             )
         self._shelf = shelf
         self._whole: tuple[Seen, slice] | None = None
-        self._kept: dict[Feature, FloatArray] = {}
+        self._kept: dict[str, FloatArray] = {}
         self._rows: dict[tuple[str, ...], FloatArray] = {}
 
     def __len__(self) -> int:
@@ -117,9 +118,9 @@ class Seen:
 
     def get(self, feature: Feature) -> FloatArray:
         """Return the feature's values, (n,) or (n, k), NaN where not known; computed once."""
-        kept = self._kept.get(feature)
+        kept = self._kept.get(feature.name)
         if kept is None:
-            kept = self._kept[feature] = self._made(feature)
+            kept = self._kept[feature.name] = self._made(feature)
         return kept
 
     def _made(self, feature: Feature) -> FloatArray:
@@ -191,10 +192,15 @@ class Seen:
         return self if n >= len(self) else type(self)(self.bars.head(n), self.panel.rows(slice(0, n)))
 
 
+@lru_cache(maxsize=1024)
+def _places(held: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(held.index(name) if name in held else -1 for name in wanted)
+
+
 def _rows(values: Any, held: tuple[str, ...], wanted: tuple[str, ...], lacking: float) -> FloatArray:
-    places = [held.index(name) if name in held else -1 for name in wanted]
+    places = _places(held, wanted)
     if -1 not in places:
-        return np.asarray(values[:, places].T, dtype=np.float64)
+        return np.asarray(values.take(places, axis=1).T, dtype=np.float64)
     found = np.full((len(wanted), len(values)), lacking)
     for row, place in zip(found, places, strict=True):
         if place >= 0:
