@@ -23,6 +23,7 @@ PAGE: Final = 10_000
 PAGES: Final = 200
 MINUTE: Final = timedelta(minutes=1)
 HALF_HOUR: Final = timedelta(minutes=30)
+STEP: Final = timedelta(minutes=5)  # every end of ours lies on one
 NEAR: Final = timedelta(minutes=5)  # how far from its end a return's last trade may lie
 MOST_USD: Final = 1_000_000.0
 Sessions = Callable[[date, date], Sequence[Session]]
@@ -31,11 +32,17 @@ ReleasedAt = Callable[[date], datetime | None]
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """One minute of trading, by its start; dollars."""
+    """One minute of trading, or some, by its start; dollars."""
 
     start_at: datetime
     open: float
     close: float
+    length: timedelta = MINUTE
+
+    @property
+    def end_at(self) -> datetime:
+        """Return when it is over, and its close known."""
+        return self.start_at + self.length
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,8 @@ class MinuteFeed:
         begun = [each for each in self._sessions(since, today) if each.open_at < now]
         if not begun:
             return Taken(())
-        minutes = self.minutes(MINUTE_ROOTS, begun[0].open_at, min(begun[-1].close_at, now))
+        end_at = min(begun[-1].close_at, now)
+        minutes = self.minutes(MINUTE_ROOTS, begun[0].open_at, end_at, STEP)  # a fifth of the pages
         facts: list[Fact] = []
         missing: list[str] = []
         for root in MINUTE_ROOTS:
@@ -79,12 +87,12 @@ class MinuteFeed:
         return Taken(tuple(facts), tuple(missing))
 
     def minutes(
-        self, symbols: Sequence[str], start_at: datetime, end_at: datetime
+        self, symbols: Sequence[str], start_at: datetime, end_at: datetime, length: timedelta = MINUTE
     ) -> Mapping[str, Sequence[Minute]]:
-        """Return minutes by symbol, oldest first. Raises FeedError."""
+        """Return minutes by symbol, or as many at a time as `length` has, oldest first. Raises FeedError."""
         asked = {
             "symbols": ",".join(symbols),
-            "timeframe": "1Min",
+            "timeframe": f"{length // MINUTE}Min",
             "start": aware_utc(start_at).isoformat(),
             "end": aware_utc(end_at).isoformat(),
             "limit": PAGE,
@@ -96,7 +104,9 @@ class MinuteFeed:
         for body in pages(self._fetcher, BARS, asked):
             where = f"ohlcv {BARS}"
             for symbol, rows in row_of(value_of(body, "bars", where) or {}, where).items():
-                found.setdefault(symbol, []).extend(minute_of(symbol, row) for row in rows_of(rows, where))
+                found.setdefault(symbol, []).extend(
+                    minute_of(symbol, row, length) for row in rows_of(rows, where)
+                )
         return found
 
     def actions(self, symbols: Sequence[str], start: date, end: date) -> tuple[Action, ...]:
@@ -133,7 +143,7 @@ def pages(fetcher: Fetcher, path: str, asked: Mapping[str, object]) -> Iterator[
     refuse(where, f"there are more than {PAGES} pages; ask for less at a time")
 
 
-def minute_of(symbol: str, given: object) -> Minute:
+def minute_of(symbol: str, given: object, length: timedelta = MINUTE) -> Minute:
     """Return a minute. Raises FeedError naming the field that cannot be true."""
     where = f"ohlcv minute of {symbol}"
     row = row_of(given, where)
@@ -141,7 +151,7 @@ def minute_of(symbol: str, given: object) -> Minute:
     number_of(row, "v", where, 0.0, 1e12)
     if not low <= min(opened, close) <= max(opened, close) <= high:
         refuse(where, f"the fields h and l ({high:g}, {low:g}) do not hold o and c ({opened:g}, {close:g})")
-    return Minute(_moment(row, "t", where), opened, close)
+    return Minute(_moment(row, "t", where), opened, close, length)
 
 
 def action_of(given: object) -> Action:
@@ -190,10 +200,10 @@ def log_return(minutes: Sequence[Minute], start_at: datetime, end_at: datetime) 
 
 def price_at(minutes: Sequence[Minute], at: datetime) -> float | None:
     """Return the price at a moment, None when no minute near it is there."""
-    ended = [each for each in minutes if each.start_at + MINUTE <= at]
+    ended = [each for each in minutes if each.end_at <= at]
     if ended:
-        return ended[-1].close if at - (ended[-1].start_at + MINUTE) <= NEAR else None
-    return minutes[0].open if minutes and minutes[0].start_at - at <= NEAR else None
+        return ended[-1].close if at - ended[-1].end_at < NEAR else None
+    return minutes[0].open if minutes and minutes[0].start_at - at < NEAR else None
 
 
 def _within(minutes: Sequence[Minute], session: Session) -> list[Minute]:

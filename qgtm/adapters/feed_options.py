@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any, Final
 
 from qgtm.adapters.feed_form import Row, Taken, number_of, refuse, row_of, text_of, value_of
-from qgtm.adapters.feed_minutes import MINUTE, Minute, MinuteFeed, pages
+from qgtm.adapters.feed_minutes import Minute, MinuteFeed, pages
 from qgtm.adapters.fetch import Fetcher
 from qgtm.adapters.option_estimate import (
     Estimate,
@@ -39,30 +39,45 @@ MOST_VOL: Final = 8.0
 
 
 class OptionFeed:
-    """Option chains; for one thread. `minutes` gives the shares' own prices."""
+    """Option chains; for one thread. `minutes` gives the shares' own prices, `now` venue time."""
 
-    def __init__(self, fetcher: Fetcher, minutes: MinuteFeed, roots: Sequence[str] = OPTION_ROOTS) -> None:
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        minutes: MinuteFeed,
+        now: Callable[[], datetime],
+        roots: Sequence[str] = OPTION_ROOTS,
+    ) -> None:
         self._fetcher = fetcher
         self._minutes = minutes
+        self._now = now
         self._roots = tuple(roots)
 
-    def fetch(self, now: datetime) -> Taken:
-        """Return what the chains say at `now`; what has too few good quotes is missing, in words.
+    def fetch(self) -> Taken:
+        """Return what the chains say; what has too few good quotes is missing, in words.
 
+        They are judged by the time at which they were here: a venue that runs fast moves on meanwhile.
         Raises FeedError for a chain of another form.
         """
-        tapes = self._minutes.minutes(self._roots, now - LOOK_BACK, now)
+        before = self._now()
+        spots = self._tapes(before)
+        chains = {root: self.chain(root, tape[-1].close, before) for root, tape in spots.items() if tape}
+        now = self._now()
+        tapes = self._tapes(now)
         facts: list[Fact] = []
         missing: list[str] = []
         for root in self._roots:
-            tape = tapes.get(root, ())
-            if not tape:
+            if root not in chains or not tapes[root]:
                 missing.append(f"{root}: no price of the share itself, so its options say nothing")
                 continue
-            found, lacking = said_by(root, self.chain(root, tape[-1].close, now), tape, now)
+            found, lacking = said_by(root, chains[root], tapes[root], now)
             facts += found
             missing += lacking
         return Taken(tuple(facts), tuple(missing))
+
+    def _tapes(self, now: datetime) -> Mapping[str, Sequence[Minute]]:
+        found = self._minutes.minutes(self._roots, now - LOOK_BACK, now)
+        return {root: found.get(root, ()) for root in self._roots}
 
     def chain(self, root: str, spot: float, now: datetime) -> tuple[Option, ...]:
         """Return a root's quoted options around the money, by expiries of half a year. Raises FeedError."""
@@ -129,8 +144,8 @@ def _expiry(option: Option) -> date:
 
 def _spot_at(tape: Sequence[Minute], at: datetime) -> float | None:
     """Return the share's price in the minute nearest to a moment, None when none is near."""
-    nearest = min(tape, key=lambda minute: abs(minute.start_at + MINUTE - at))
-    return nearest.close if abs(nearest.start_at + MINUTE - at) <= NEAR else None
+    nearest = min(tape, key=lambda minute: abs(minute.end_at - at))
+    return nearest.close if abs(nearest.end_at - at) <= NEAR else None
 
 
 def option_of(root: str, name: str, given: object) -> Option | None:

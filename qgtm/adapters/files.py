@@ -91,6 +91,11 @@ class StateDir:
         return self.root / "at_work"
 
     @property
+    def store(self) -> Path:
+        """Return the folder of all that is known, with the time from which it was."""
+        return self.root / "store"
+
+    @property
     def feeds(self) -> Path:
         """Return the folder of what the collector of feeds says of itself."""
         return self.root / "feeds"

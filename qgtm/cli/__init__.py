@@ -33,6 +33,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
     "Look": {
         "signals": "list what the strategies want",
         "strategies": "list the strategies, loaded or not",
+        "data": "show what was known when, how fresh it is, and what is wrong with it",
         "audit": "check the journal's chain, and read what stands in it",
         "report": "make the Sunday report",
         "incident": "make the report of a halt that closed everything",
@@ -56,6 +57,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "watchdog": "watch the daemon, and close everything when it falls silent",
         "serve": "serve the phone page and the API",
         "scheduler": "run reports and digests at their times",
+        "feeds": "fetch what is known beside the bars, when it is published",
     },
 }
 VALUES: Final[dict[object, str]] = {int: "NUMBER", float: "NUMBER", Path: "PATH", datetime: "2026-01-05"}

@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 1.0
 LEFT_BEHIND_S: Final = 25.0  # what a killed `qgtm up` leaves behind stops by itself within this
-LOCKS: Final = ("lease.json.lock", "journal.db.lock", "exchange/exchange.lock", "watchdog.lock")
+LOCKS: Final = (
+    "lease.json.lock",
+    "journal.db.lock",
+    "exchange/exchange.lock",
+    "watchdog.lock",
+    "store/writer.lock",
+)
 BARS_NOTE: Final = "bars.txt"  # which folder of bars the embedded exchange was begun with
 KEPT: Final = ("up.lock", "logs", "aside", "backups")
 CTRL_C: Final = "Ctrl-C stops everything; the next start goes on from there."

@@ -18,14 +18,16 @@ from qgtm.adapters.fetch import Clock
 from qgtm.adapters.files import explained, unread, write_atomic
 from qgtm.core.errors import ConfigError, QgtmError
 from qgtm.core.fact import Fact
-from qgtm.core.instant import instant_from_text, text_from_instant
+from qgtm.core.instant import instant_from_text, new_york_day, text_from_instant
 
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 0.25
+END_S: Final = 8.0  # praw tries a cut line twice more
 AFTER_FAILURE_S: Final = 1.0  # of process time at least, however fast the venue runs
 # Of venue time, from one failed try to the next.
 AGAIN: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 20, 30))
+HISTORY: Final = timedelta(days=3 * 366)  # what a feed that was never fetched begins with
 STATUS: Final = "status.json"
 SAID_LETTERS: Final = 400
 OUR_FAULT: Final = "failed with {problem!r}, a fault of ours: see the log; it is tried again"
@@ -173,6 +175,7 @@ class Collector:
     board: Board
     clock: Clock
     say: Say
+    history: timedelta = HISTORY
     _writing: Lock = field(init=False, default_factory=Lock)
     _is_over: bool = field(init=False, default=False)
 
@@ -184,7 +187,7 @@ class Collector:
         for thread in threads:
             thread.start()
         stop.wait()
-        until_s = self.clock.monotonic() + 3 * LOOK_S
+        until_s = self.clock.monotonic() + END_S
         for feed in self.feeds:
             feed.close()  # a call that is under way ends at once
         for thread in threads:
@@ -219,8 +222,9 @@ class Collector:
         now = self.clock.now()
         before = self.board.word(feed.name)
         try:
+            new = self._begun(feed, before, now)
             taken = feed.look(now)
-            new = self._kept(as_fetched(taken.facts, self.clock.now()))
+            new += self._kept(as_fetched(taken.facts, self.clock.now()))
         except (QgtmError, OSError) as problem:
             return self._failed(feed, before, str(problem), now)
         except Exception as problem:  # a feed that ends for a fault of ours would be missed by nobody
@@ -231,6 +235,12 @@ class Collector:
         if before.problem:
             self.say(f"{feed.name} is back")
         return True
+
+    def _begun(self, feed: Feed, before: Word, now: datetime) -> int:
+        """Fetch some history of a feed that was never fetched well; return how many facts were new."""
+        if before.succeeded_at is not None or feed.back_fill is None:
+            return 0
+        return self.fill(feed, new_york_day(now - self.history), lambda step: None)
 
     def _missed(self, feed: Feed, before: Word, word: Word, now: datetime) -> Word:
         """Return the word with its next look, which is soon where what is missing may still come."""

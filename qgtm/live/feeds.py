@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 from qgtm.adapters import cot_calendar, feed_cot
+from qgtm.adapters.alpaca_line import Line
 from qgtm.adapters.calendar import Calendar, xnys
 from qgtm.adapters.chance import random_fraction
 from qgtm.adapters.feed_cot import CotFeed
@@ -20,7 +22,7 @@ from qgtm.adapters.feed_form import Taken
 from qgtm.adapters.feed_fred import CPI, EMPLOYMENT, FredFeed, released_at
 from qgtm.adapters.feed_minutes import MinuteFeed
 from qgtm.adapters.feed_options import OptionFeed
-from qgtm.adapters.feed_reddit import RedditFeed, RedditLogin, praw_listing, vader
+from qgtm.adapters.feed_reddit import READ_S, WHOLE_S, RedditFeed, RedditLogin, praw_listing, vader
 from qgtm.adapters.fetch import Clock, Fetcher, RawShelf, Vendor
 from qgtm.adapters.files import StateDir, explained, write_atomic
 from qgtm.adapters.fomc import DECISIONS, decided_at
@@ -43,8 +45,9 @@ AFTER_EVENT: Final = timedelta(minutes=1)
 AFTER_CLOSE: Final = timedelta(minutes=20)
 PAST_HOUR: Final = timedelta(minutes=5)
 LOOK_BACK: Final = timedelta(days=5)
-MINUTE_DAYS: Final = 28  # of a back-fill at a time
+MINUTE_DAYS: Final = 168  # of a back-fill at a time
 RELEASES_AHEAD: Final = timedelta(days=400)
+WAIT_S: Final = 0.2
 EMBEDDED: Final = "embedded"
 
 
@@ -66,6 +69,7 @@ class Making:
     state: StateDir
     clock: Clock
     calendar: Calendar = field(default_factory=xnys)
+    stop: Event = field(default_factory=Event)
 
     @property
     def is_embedded(self) -> bool:
@@ -83,7 +87,31 @@ class Making:
 
     def fetcher(self, vendor: Vendor) -> Fetcher:
         """Return what asks a vendor and keeps its replies."""
-        return Fetcher(vendor, self.clock, random_fraction, RawShelf(self.state.raw))
+        return Fetcher(vendor, Waking(self.clock, self.stop), random_fraction, RawShelf(self.state.raw))
+
+
+@dataclass(frozen=True, slots=True)
+class Waking:
+    """A clock whose waits end at once when the process is told to stop."""
+
+    clock: Clock
+    stop: Event
+
+    def now(self) -> datetime:
+        """Return venue time, aware UTC."""
+        return self.clock.now()
+
+    def monotonic(self) -> float:
+        """Return process time in seconds."""
+        return self.clock.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for so many seconds of process time. Raises FeedError when told to stop."""
+        end_s = self.clock.monotonic() + seconds
+        while (left_s := end_s - self.clock.monotonic()) > 0:
+            if self.stop.is_set():
+                raise FeedError("stopped while it waited for its next try.")
+            self.clock.wait(min(left_s, WAIT_S))
 
 
 def lookout(making: Making) -> Lookout:
@@ -274,13 +302,13 @@ def _minute_feed(making: Making, fetcher: Fetcher, releases: Releases) -> Minute
 
 def _options(making: Making, releases: Releases) -> Feed:
     fetcher = _broker(making)
-    feed = OptionFeed(fetcher, _minute_feed(making, fetcher, releases))
+    feed = OptionFeed(fetcher, _minute_feed(making, fetcher, releases), making.clock.now)
 
     def look(now: datetime) -> Taken:
         """Look while the market is open; what is missed is missed, and tomorrow's look is the next."""
         if not making.calendar.is_open(now):
             return Taken((), ("the market is closed, and its options' quotes say nothing",))
-        return feed.fetch(now)
+        return feed.fetch()
 
     def closes_at(now: datetime) -> datetime | None:
         session = making.calendar.session_on(new_york_day(now))
@@ -354,10 +382,11 @@ def _sentiment(making: Making, _: Releases) -> Feed:
         client_secret=making.key("REDDIT_CLIENT_SECRET"),
     )
     path = making.state.feeds / "reddit.json"
-    feed = RedditFeed(praw_listing(login), setting.subs, path, lambda text: vader()(text))
+    line = Line(WHOLE_S, read_s=READ_S)
+    feed = RedditFeed(praw_listing(login, line), setting.subs, path, lambda text: vader()(text))
 
     def due(after: datetime) -> datetime:
         at = after.replace(minute=0, second=0, microsecond=0) + PAST_HOUR
         return at if at > after else at + timedelta(hours=1)
 
-    return Feed(name=FeedName.SENTIMENT.value, look=feed.fetch, next_due=due)
+    return Feed(name=FeedName.SENTIMENT.value, look=feed.fetch, next_due=due, close=line.close)

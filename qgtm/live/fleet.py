@@ -48,6 +48,7 @@ def fleet(config: Config, state: StateDir, venue: Venue | None) -> list[Service]
     others = [
         web,
         Service("scheduler", ["scheduler", *options], lambda _: True),
+        Service("feeds", ["feeds", *options], lambda _: True),
         _watchdog(config, state, venue),
     ]
     if venue is None:

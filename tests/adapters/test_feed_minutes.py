@@ -70,8 +70,8 @@ def test_a_release_too_near_the_close_has_no_half_hour() -> None:
 def test_a_return_without_a_trade_near_its_end_is_none() -> None:
     quiet = tape((0, 100.0, 101.0), (24, 104.0, 105.0))  # its last minute ended at 9:55
     at = OPEN + timedelta(minutes=30)
-    assert log_return(quiet, OPEN, at) == pytest.approx(math.log(1.05))
-    assert log_return(quiet, OPEN, at + timedelta(seconds=1)) is None
+    assert log_return(quiet, OPEN, at - timedelta(seconds=1)) == pytest.approx(math.log(1.05))
+    assert log_return(quiet, OPEN, at) is None
     assert log_return(quiet[1:], OPEN, at) is None
     assert log_return([], OPEN, at) is None
 
@@ -97,17 +97,19 @@ def feed(url: str) -> MinuteFeed:
 
 
 def test_the_minutes_of_ended_sessions_are_asked_for_and_turned_over() -> None:
-    with serving(reply(200, page(*map(bar, range(30)), token="x")), reply(200, page(bar(89)))) as vendor:
+    with serving(
+        reply(200, page(*map(bar, range(0, 30, 5)), token="x")), reply(200, page(bar(85)))
+    ) as vendor:
         facts = feed(vendor.url).fetch(DAY, NOW).facts
     first, second = (each.query for each in vendor.asked)
-    assert (first["timeframe"], first["adjustment"], first["feed"]) == ("1Min", "raw", "iex")
+    assert (first["timeframe"], first["adjustment"], first["feed"]) == ("5Min", "raw", "iex")
     assert (first["start"], first["end"]) == ("2024-06-12T13:30:00+00:00", "2024-06-12T20:00:00+00:00")
     assert second["page_token"] == "x"
     assert {fact.series for fact in facts} == {"FIRST30_GLD", "PRE_FIX_GLD", "POST_FIX_GLD"}
 
 
 def test_a_return_is_there_as_soon_as_it_has_ended_and_not_before() -> None:
-    with serving(reply(200, page(*map(bar, range(90))))) as vendor:
+    with serving(reply(200, page(*map(bar, range(0, 90, 5))))) as vendor:
         at_ten = feed(vendor.url).fetch(DAY, OPEN + timedelta(minutes=30))
         before_eleven = feed(vendor.url).fetch(DAY, OPEN + timedelta(minutes=89))
         at_eleven = feed(vendor.url).fetch(DAY, OPEN + timedelta(minutes=90))

@@ -312,7 +312,7 @@ def test_the_chains_are_asked_for_and_what_is_missing_is_said() -> None:
     with serving(answer) as vendor:
         asking = fetcher(vendor.url, secret=False)
         minutes = MinuteFeed(asking, xnys().sessions, lambda day: None, "iex")
-        taken = OptionFeed(asking, minutes).fetch(NOW)
+        taken = OptionFeed(asking, minutes, lambda: NOW).fetch()
     assert {fact.series for fact in taken.facts} == {"IV30_GLD", "IV90_GLD", "RR25_GLD", "CARRY_GLD"}
     assert taken.missing == (
         "SLV: none of 0 options has a good quote",
@@ -321,3 +321,28 @@ def test_the_chains_are_asked_for_and_what_is_missing_is_said() -> None:
     asked = next(each.query for each in vendor.asked if each.path.endswith("/GLD"))
     assert (asked["strike_price_gte"], asked["strike_price_lte"]) == ("160.5", "267.5")
     assert (asked["expiration_date_gte"], asked["expiration_date_lte"]) == ("2024-06-17", "2024-10-25")
+
+
+def test_chains_of_a_venue_that_runs_fast_are_judged_by_the_time_they_came() -> None:
+    """Six minutes go by while the chain is fetched: its quotes are not from the future then."""
+    later = NOW + timedelta(minutes=6)
+    shots = {
+        name_of(o): {**shot(o), "latestQuote": {**shot(o)["latestQuote"], "t": "2024-06-12T19:35:00Z"}}
+        for o in chain()
+    }
+
+    def answer(talk: Talk) -> None:
+        if talk.asked.path == "/v2/stocks/bars":
+            minute = "19:34" if "19:36" in talk.asked.query["end"] else "19:28"
+            bar = {"t": f"2024-06-12T{minute}:00Z", "v": 1, **dict.fromkeys("ohlc", SPOT)}
+            reply(200, {"bars": {"GLD": [bar]}, "next_page_token": None})(talk)
+        else:
+            reply(200, {"snapshots": shots, "next_page_token": None})(talk)
+
+    times = iter([NOW, later])
+    with serving(answer) as vendor:
+        asking = fetcher(vendor.url, secret=False)
+        minutes = MinuteFeed(asking, xnys().sessions, lambda day: None, "iex")
+        taken = OptionFeed(asking, minutes, lambda: next(times), ("GLD",)).fetch()
+    assert taken.missing == ()
+    assert {fact.known_at for fact in taken.facts} == {later}

@@ -155,7 +155,10 @@ def until(is_so: Callable[[], bool]) -> None:
 
 
 @pytest.mark.fault("E11")
-def test_a_feed_that_hangs_keeps_no_other_waiting_and_not_the_end_either(tmp_path: Path) -> None:
+def test_a_feed_that_hangs_keeps_no_other_waiting_and_not_the_end_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qgtm.live.collect.END_S", 0.3)
     hanging, stop = Event(), Event()
 
     def hangs(now: datetime) -> Taken:
@@ -178,7 +181,9 @@ def test_a_feed_that_hangs_keeps_no_other_waiting_and_not_the_end_either(tmp_pat
         hanging.set()
 
 
-def test_nothing_is_kept_once_the_collector_has_ended(tmp_path: Path) -> None:
+def test_nothing_is_kept_once_the_collector_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun, hanging, stop = Event(), Event(), Event()
 
     def slow(now: datetime) -> Taken:
@@ -187,6 +192,7 @@ def test_nothing_is_kept_once_the_collector_has_ended(tmp_path: Path) -> None:
         return Taken((fact(),))
 
     rig = Rig(tmp_path, feed("cot", slow))
+    monkeypatch.setattr("qgtm.live.collect.END_S", 0.3)
     thread = Thread(target=rig.collector.run, args=(stop,))
     thread.start()
     assert begun.wait(5)

@@ -15,12 +15,13 @@ from qgtm.core.series import SERIES, FeedName
 from qgtm.exchange.core import Exchange
 from qgtm.exchange.market.synthetic import SyntheticMarket
 from qgtm.keys import Keys, Secret
-from qgtm.live.collect import Board, Collector, Feed
+from qgtm.live.collect import Board, Collector, Feed, Word
 from qgtm.live.feeds import Making, Releases, lookout
 from tests.contracts.exchange_on_sockets import OnSockets, on_sockets
 
 # A Friday with a report of the CFTC at 15:30; 15:31 in New York.
 NOW = datetime(2024, 6, 14, 19, 31, tzinfo=UTC)
+BEFORE = datetime(2024, 6, 13, tzinfo=UTC)
 # Reddit asks for 0.6 s between two calls, and praw keeps to it.
 ONE_SUB = ('["Gold", "Silverbugs", "Wallstreetsilver", "PreciousMetals", "investing"]', '["Gold"]')
 PATHS = {
@@ -80,6 +81,8 @@ class Rig:
         self.store = Shelf()
         self.board = Board(state.feeds, [feed.name for feed in self.found.feeds], self.found.off)
         self.collector = Collector(self.found.feeds, self.store, self.board, self.clock, lambda text: None)
+        for feed in self.found.feeds:  # one that was never fetched would begin with its history
+            self.board.note(feed.name, Word(succeeded_at=BEFORE), NOW)
 
     def feed(self, name: str) -> Feed:
         return next(feed for feed in self.found.feeds if feed.name == name)
@@ -170,6 +173,13 @@ def test_the_vendors_replies_are_kept_but_nobodys_words(rig: Rig, tmp_path: Path
         rig.look(name)
     assert {path.name for path in (tmp_path / "raw").iterdir()} == {"cot", "alpaca"}
     assert {path.name for path in (tmp_path / "feeds").iterdir()} == {"status.json", "reddit.json"}
+
+
+def test_a_feed_that_was_never_fetched_begins_with_its_history(rig: Rig) -> None:
+    rig.board.note("cot", Word(), NOW)
+    assert rig.look("cot") == ""
+    gold = [fact for fact in rig.store.facts if fact.series == "COT_GOLD_OI"]
+    assert min(fact.known_at for fact in gold) < datetime(2023, 3, 1, tzinfo=UTC)
 
 
 def test_history_is_filled_in_with_its_publication_times(rig: Rig) -> None:
@@ -263,13 +273,13 @@ def test_the_collector_runs_them_all_and_ends_when_told(rig: Rig) -> None:
     waiting = Event()
     for _ in range(300):
         words = rig.board.words()
-        if all(word.succeeded_at for name, word in words.items() if name != "options_vol"):
+        if all(word.succeeded_at == NOW for name, word in words.items() if name != "options_vol"):
             break
         waiting.wait(0.1)
     stop.set()
     thread.join(10)
     assert not thread.is_alive()
-    assert [name for name, word in words.items() if not word.succeeded_at] == ["options_vol"]
+    assert [name for name, word in words.items() if word.succeeded_at != NOW] == ["options_vol"]
     assert words["options_vol"].next_due_at == NOW.replace(
         day=17, minute=30
     )  # Monday, half an hour before the close
