@@ -251,10 +251,14 @@ def _wanted_symbols(state: State) -> tuple[str, ...]:
 
 
 # cell 12 of notebooks/engine/live_loop.ipynb
+POLL_REACHES: Final = timedelta(days=1)  # for sure: one of a Friday's evening rests over the weekend
+
+
 def _order_care(state: State, now: datetime, params: Params) -> list[Effect]:
     effects: list[Effect] = []
     for order in state.live_orders:
-        if order.state in (OrderState.FORMED, OrderState.UNKNOWN):
+        is_old = abs(now - order.formed_at) > POLL_REACHES
+        if is_old or order.state in (OrderState.FORMED, OrderState.UNKNOWN):
             effects.append(AskOrder(order.client_order_id))
         reason = _why_to_cancel(order, state, now, params)
         if order.broker_order_id and reason:
@@ -568,6 +572,7 @@ DECISIONS: Final[dict[type[Event], Decide]] = {
 __all__ = [
     "DECISIONS",
     "NOTHING",
+    "POLL_REACHES",
     "REFUSALS_TOLD",
     "Decide",
     "Decision",

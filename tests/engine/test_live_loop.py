@@ -341,6 +341,14 @@ def test_news_that_an_order_is_not_found_means_nothing_once_it_has_ended_or_is_n
     assert taken(begun(), NOT_FOUND).effects == ()
 
 
+@pytest.mark.parametrize(("hours", "asked"), [(24, 0), (25, 1), (65, 1)])
+def test_order_that_rests_over_a_weekend_is_asked_for_by_its_id(hours: int, asked: int) -> None:
+    state = begun(formed(WHAT), updated(WHAT, 0, 0))
+    wanted = effects(state, turned(), NOON + timedelta(hours=hours))
+    assert wanted.count(AskOrder(WHAT.client_order_id)) == asked
+    assert PollOrders() in wanted
+
+
 def test_order_that_rests_too_long_is_cancelled() -> None:
     state = begun(formed(WHAT), updated(WHAT, 10, 100))
     assert effects(state, turned(), NOON + timedelta(seconds=900)) == [PollOrders()]
