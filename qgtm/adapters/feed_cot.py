@@ -136,7 +136,7 @@ def weeks_from_zip(content: bytes) -> tuple[Week, ...]:
             if packed.getinfo(name).file_size > MOST_FILE_BYTES:
                 refuse(where, f"it is longer than {MOST_FILE_BYTES} bytes")
             text = packed.read(name).decode("latin-1")
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as problem:
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, RuntimeError) as problem:
         refuse(where, f"it cannot be unpacked ({problem})")
     names = (FILE_DAY, FILE_CODE, FILE_UNITS, FILE_KIND)
     ours = (row for row in csv.DictReader(io.StringIO(text)) if _code_in(row, where) in METALS)

@@ -11,7 +11,7 @@ from tests.architecture.test_commands_in_docs import REPO, why_not
 
 DEPLOY = REPO / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
-PROCESSES = {"daemon", "watchdog", "serve", "scheduler"}
+PROCESSES = {"daemon", "watchdog", "serve", "scheduler", "feeds"}
 
 
 def unit(path: Path) -> ConfigParser:
