@@ -25,6 +25,7 @@ from qgtm.core.events import (
     WentLive,
 )
 from qgtm.core.universe import SYMBOLS
+from qgtm.live.beside import waiting
 from qgtm.live.dead_man import dead_mans_word
 from qgtm.live.groundwork import configuration, strategies
 from qgtm.live.perform import account_sample, closed, market_hours
@@ -38,6 +39,8 @@ Say = Callable[[BootStepFinished], None]
 ASK_AGAIN_S: Final = 5.0  # at most; a broker that was busy for a moment is asked again soon
 FIRST_PAUSE_S: Final = 0.5
 STREAM_S: Final = 10.0
+FEEDS_S: Final = 20.0  # for the first look of each feed, which fetches years
+FEEDS_LOOK_S: Final = 0.25
 SETTLED_S: Final = 2.0
 LOOKS: Final = 5
 MOST_REFUSALS: Final = 10  # bars put aside that are told of: a first start reads years of them
@@ -176,9 +179,25 @@ def _data(rig: Rig) -> str:
     known = rig.store.load_arrays(SYMBOLS)
     if not len(known):
         raise BootRefused("no daily bars came: see that the feed is up, then start again")
+    _wait_for_feeds(rig)
     _take_history(rig, rig.store.load())
     told = f"{len(rig.history)} sessions to {rig.history.last_session}, {fetched} fetched anew"
-    return f"{told}{_not_judged(rig)}"
+    return f"{told}{_not_judged(rig)}{_not_fresh(rig)}"
+
+
+def _wait_for_feeds(rig: Rig) -> None:
+    """Give `qgtm feeds` time for its first look: a history without it would have to be warmed up anew."""
+    until_s = rig.machine.monotonic() + FEEDS_S
+    while not rig.beside.is_filled() and rig.machine.monotonic() < until_s and not rig.stop.is_set():
+        rig.stop.wait(FEEDS_LOOK_S)
+
+
+def _not_fresh(rig: Rig) -> str:
+    """Tell which feeds are not fresh, and who waits for them."""
+    told = rig.beside.judged(rig.clock.now())
+    rig.kernel.take_all(told, rig.clock.now())
+    said = waiting(told, rig.kernel.desk.strategies)
+    return f"; {said}" if said else ""
 
 
 def _not_judged(rig: Rig) -> str:
@@ -223,12 +242,14 @@ def _take_history(rig: Rig, sets: Sequence[BarSet]) -> None:
     """Let the history hold what was decided on already; later sessions come as events, one by one."""
     kernel = rig.kernel
     decided = kernel.state.bars_session or (sets[-2].session if len(sets) > 1 else None)
-    for bars in sets:
+    known = rig.beside.rows([bars.known_at for bars in sets])
+    kernel.take_all(rig.beside.judged(rig.clock.now()), rig.clock.now())
+    for bars, beside in zip(sets, known, strict=True):
         if decided is not None and bars.session <= decided:
             rows = {s: (b.open, b.high, b.low, b.close, b.volume) for s, b in bars.bars.items()}
-            rig.history.append(bars.session, rows)
+            rig.history.append(bars.session, rows, beside)
         else:
-            kernel.take(closed(bars, rig.clock.now()), rig.clock.now())
+            kernel.take(closed(bars, rig.clock.now(), beside), rig.clock.now())
 
 
 def _risk(rig: Rig) -> str:

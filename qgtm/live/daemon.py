@@ -23,6 +23,7 @@ from qgtm.core.events import (
 from qgtm.core.mode import Latch
 from qgtm.core.order import OrderState
 from qgtm.engine.request import overdue
+from qgtm.live.beside import LookAtFeeds
 from qgtm.live.boot import beat
 from qgtm.live.dead_man import dead_mans_word, fenced_words
 from qgtm.live.hands import Answer
@@ -38,6 +39,7 @@ INBOX_S: Final = 0.5
 LOST_AFTER_S: Final = 30.0  # of answers that did not come
 RECONCILE_S: Final = 900.0  # venue seconds between two comparisons of both books
 LEAST_RECONCILE_S: Final = 30.0  # process seconds between them, however fast venue time runs
+FEEDS_S: Final = 10.0  # between two looks at the feeds; each decision looks by itself
 WIND_DOWN_S: Final = 10.0
 LEADS_TO_ORDERS: Final = (QuotesSeen, PositionsSeen)
 
@@ -58,6 +60,7 @@ class Loop:
     _compared_at: datetime | None = None
     _suspected: Suspicion = field(default_factory=frozenset)
     _is_fenced: bool = False
+    _feeds_s: float = -FEEDS_S
     _troubles: Troubles = field(default_factory=Troubles)
 
     def run(self) -> None:
@@ -83,6 +86,7 @@ class Loop:
         self._take_wishes(now_s)
         self._watch_broker(now_s)
         self._compare_when_due(now_s)
+        self._look_at_feeds(now_s)
         self._let_time_pass(now_s)
         self._tell_troubles(now_s)
         self._keep(now_s)
@@ -176,6 +180,11 @@ class Loop:
         self.rig.is_resync_due = False
         kernel.take_all(found, self.rig.clock.now())
 
+    def _look_at_feeds(self, now_s: float) -> None:
+        if self.rig.beside.has_feeds and now_s - self._feeds_s >= FEEDS_S:
+            self._feeds_s = now_s
+            self.rig.hands.start(LookAtFeeds())
+
     # -- what is due ---------------------------------------------------------------------
 
     def _let_time_pass(self, now_s: float) -> None:
@@ -265,7 +274,7 @@ class Loop:
 
 def is_brokers_word(answer: Answer) -> bool:
     """Return whether an answer proves that the broker answers: the feed's do not, nor an unknown outcome."""
-    if isinstance(answer.effect, FetchBars | FetchQuotes | ValueBook):
+    if isinstance(answer.effect, FetchBars | FetchQuotes | ValueBook | LookAtFeeds):
         return False
     if isinstance(answer.effect, Submit):
         return any(isinstance(event, OrderAccepted | OrderRejected) for event in answer.events)

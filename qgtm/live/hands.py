@@ -9,15 +9,16 @@ from typing import Final
 from qgtm.core.effects import Effect
 from qgtm.core.errors import QgtmError
 from qgtm.core.events import Event
+from qgtm.live.beside import LookAtFeeds
 from qgtm.live.perform import PACE_S, is_urgent, key_of, waits_for
 from qgtm.live.reconciliation import Books, ReadBooks
 
-Wanted = Effect | ReadBooks
+Wanted = Effect | ReadBooks | LookAtFeeds
 Done = Sequence[Event] | Books
 Deed = Callable[[Wanted], Done]
 # Both books are five calls: asked for without a pause while the broker is away they would use up the call
 # limit, and the broker that is back would go unasked for a minute.
-PACES_S: Final[dict[type[Wanted], float]] = {**PACE_S, ReadBooks: 2.0}
+PACES_S: Final[dict[type[Wanted], float]] = {**PACE_S, ReadBooks: 2.0, LookAtFeeds: 2.0}
 HURRIED_S: Final = 1.0  # the least pause between two asks, however many hints come
 
 

@@ -5,7 +5,7 @@ threads of their own and the answers come back through its one queue.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -57,6 +57,8 @@ from qgtm.core.outcome import Accepted, Rejected
 from qgtm.core.reducing import is_flattening
 from qgtm.core.universe import SYMBOLS
 from qgtm.engine.intent import is_two_sided
+from qgtm.features.history import EMPTY, Known
+from qgtm.live.beside import Beside, NothingBeside
 from qgtm.live.scale import refusals
 from qgtm.ports import Broker, BrokerOrder, Clock, Feed
 from qgtm.risk.checks import PARAMS as CHECKS
@@ -91,6 +93,7 @@ class World:
     is_leader: Callable[[], bool]
     cool_off_s: Callable[[], float] | None = None  # what counts a cool-off; process time by default
     checked: Callable[[BarSet], BarSet] = lambda bars: bars  # what puts bars aside that are off their scale
+    beside: Beside = field(default_factory=NothingBeside)  # what is known beside the bars
 
 
 def is_urgent(effect: object) -> bool:
@@ -307,20 +310,36 @@ def _bars(effect: FetchBars, world: World) -> Sequence[Event]:
     except FeedError as problem:
         return [FeedFailed(feed=OHLCV, reason=str(problem))]
     told = [alert for bars in sets for alert in refusals(bars.session, bars.refused)]
-    known = [closed(bars, world.clock.now()) for bars in sets if bars.bars]
-    if not known or known[-1].session != effect.session:
-        return [*told, *known, FeedFailed(feed=OHLCV, reason=f"no daily bars of {effect.session} yet")]
-    return [*told, *known, FeedRecovered(feed=OHLCV)]
+    full = [bars for bars in sets if bars.bars]
+    if not full or full[-1].session != effect.session:
+        lacking = FeedFailed(feed=OHLCV, reason=f"no daily bars of {effect.session} yet")
+        return [*told, *_decided(full, world), lacking]
+    return [*told, *_decided(full, world), FeedRecovered(feed=OHLCV)]
 
 
-def closed(bars: BarSet, now: datetime) -> BarsClosed:
+def _decided(sets: Sequence[BarSet], world: World) -> list[Event]:
+    """Return the sets with what else was known at their closes, and before them how the feeds stand."""
+    now = world.clock.now()
+    told = list[Event](world.beside.judged(now) if sets else ())
+    try:
+        rows = world.beside.rows([bars.known_at for bars in sets])
+    except FeedError as problem:
+        text = f"What is known beside the bars cannot be read ({problem}): the decision is made without it."
+        told.append(AlertRaised(level="orange", cause="store", text=text))
+        rows = [EMPTY for _ in sets]
+    return [*told, *(closed(bars, now, row) for bars, row in zip(sets, rows, strict=True))]
+
+
+def closed(bars: BarSet, now: datetime, known: Mapping[str, Known] = EMPTY) -> BarsClosed:
     """Return a session's bars as the fact that they are known; raise BarError when stamped after `now`."""
     refuse_future(bars, now)
     rows: Mapping[str, tuple[float, float, float, float, float]] = {
         symbol: (bar.open, bar.high, bar.low, bar.close, bar.volume)
         for symbol, bar in sorted(bars.bars.items())
     }
-    return BarsClosed(session=bars.session, known_at=bars.known_at, bars=rows, refused=bars.refused)
+    return BarsClosed(
+        session=bars.session, known_at=bars.known_at, bars=rows, refused=bars.refused, known=known
+    )
 
 
 def _quotes(effect: FetchQuotes, world: World) -> Sequence[Event]:

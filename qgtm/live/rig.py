@@ -36,6 +36,8 @@ from qgtm.engine.act import Seal
 from qgtm.engine.authority import Moment
 from qgtm.features.history import History
 from qgtm.keys import Endpoints, Keys, Venue, endpoints
+from qgtm.live.beside import Beside, LookAtFeeds, NothingBeside, StoreBeside
+from qgtm.live.collect import STATUS
 from qgtm.live.disk import Disk
 from qgtm.live.hands import Deed, Done, Hands, Wanted
 from qgtm.live.kernel import Kernel
@@ -60,6 +62,8 @@ CLOSING = (
 
 def done(wanted: Wanted, world: World) -> Done:
     """Do what is wanted, on a worker's own connection."""
+    if isinstance(wanted, LookAtFeeds):
+        return world.beside.judged(world.clock.now())
     if isinstance(wanted, ReadBooks):
         return read_books(world.broker, wanted.live, world.clock.now())
     return perform(wanted, world)
@@ -87,6 +91,7 @@ class Rig:
     package: Package = field(init=False)  # as it was when this daemon started
     lease: Lease = field(init=False)
     store: BarStore = field(init=False)
+    beside: Beside = field(init=False, default_factory=NothingBeside)
     inbox: Inbox = field(init=False)
     heartbeat: HeartbeatFile = field(init=False)
     kill_file: KillFile = field(init=False)
@@ -141,6 +146,11 @@ class Rig:
     def open_bars(self) -> None:
         """Open the local copy of the bars. Raises JournalError."""
         self.store = BarStore(self.state_dir.bars)
+
+    def open_beside(self) -> None:
+        """Open what `qgtm feeds` keeps beside the bars. Raises FeedError."""
+        read = {feed for strategy in self.kernel.desk.strategies for feed in strategy.feeds}
+        self.beside = StoreBeside(self.state_dir.store, self.state_dir.feeds / STATUS, read)
 
     def open_heartbeat(self) -> None:
         """Begin to beat."""
@@ -210,6 +220,7 @@ class Rig:
     def connect(self) -> None:
         """Make the broker's sessions, one a thread; none connects before its first call."""
         self.calendar = xnys()
+        self.open_beside()
         where = endpoints(self.config, self.venue)
         orders, data = CallBudget(self.clock.monotonic), CallBudget(self.clock.monotonic)
         self.broker = self._broker(where, orders, is_urgent=False)
@@ -220,7 +231,9 @@ class Rig:
         self.stream = self._order_stream(where)
 
     def _world(self, broker: AlpacaBroker, feed: AlpacaFeed) -> World:
-        return World(broker, feed, self.clock, self._is_leader, self.cool_off_s, self.scale.checked)
+        return World(
+            broker, feed, self.clock, self._is_leader, self.cool_off_s, self.scale.checked, self.beside
+        )
 
     def cool_off_s(self) -> float:
         """Return what counts a cool-off: process time, or the embedded exchange's own, which may run fast."""
@@ -234,7 +247,13 @@ class Rig:
         return AlpacaKeys(found.key_id.reveal(), found.secret.reveal()) if found else EMBEDDED_KEYS
 
     def _broker(self, where: Endpoints, budget: CallBudget, *, is_urgent: bool) -> AlpacaBroker:
-        return AlpacaBroker(self._alpaca_keys(), where.trading_url, budget, is_urgent=is_urgent)
+        return AlpacaBroker(
+            self._alpaca_keys(),
+            where.trading_url,
+            budget,
+            is_urgent=is_urgent,
+            may_send=self._is_leader,
+        )
 
     def _feed(self, where: Endpoints, budget: CallBudget) -> AlpacaFeed:
         return AlpacaFeed(

@@ -20,6 +20,7 @@ from qgtm.adapters.watchdog_file import WatchdogWord, word_from
 from qgtm.config import Config
 from qgtm.exchange.core import Exchange
 from qgtm.keys import Endpoints
+from qgtm.live.beside import NothingBeside
 from qgtm.live.disk import Disk as Room
 from qgtm.live.hands import Deed, Hands
 from qgtm.live.rig import PACKAGE, Rig
@@ -179,6 +180,10 @@ class VirtualRig(Rig):
     def open_inbox(self) -> None:
         """Open the inbox."""
         self.inbox = _any(MemoryInbox(self.ground.disk))
+
+    def open_beside(self) -> None:
+        """Know nothing beside the bars: a world has no other feed."""
+        self.beside = NothingBeside()
 
     def open_bars(self) -> None:
         """Open the store."""
