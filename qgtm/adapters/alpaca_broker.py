@@ -10,7 +10,7 @@ from requests.adapters import BaseAdapter
 
 from qgtm.adapters import alpaca_parse as parse
 from qgtm.adapters.alpaca_client import GuardedTrading, Keys, Refused
-from qgtm.adapters.alpaca_line import WHOLE_S, NoAnswer
+from qgtm.adapters.alpaca_line import WHOLE_S, Fence, NoAnswer, always
 from qgtm.adapters.alpaca_order import problem_of, request_of
 from qgtm.adapters.call_budget import CallBudget
 from qgtm.core.errors import BrokerError
@@ -31,7 +31,8 @@ class AlpacaBroker:
 
     For one thread: a second thread, and above all the way out of a kill, makes its own. `is_urgent`
     lets every call of this instance take from the urgent share of the budget; otherwise cancels and
-    reducing orders do, alone. A read raises BrokerError at once and is never retried here.
+    reducing orders do, alone. `may_send` is asked right before the bytes of an order leave. A read raises
+    BrokerError at once and is never retried here.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class AlpacaBroker:
         is_urgent: bool = False,
         whole_s: float = WHOLE_S,
         adapter: BaseAdapter | None = None,
+        may_send: Fence = always,
     ) -> None:
         self._client = GuardedTrading(keys, url, budget, whole_s=whole_s, adapter=adapter)
+        self._client.may_send = may_send
         self._budget = budget
         self._is_urgent = is_urgent
 

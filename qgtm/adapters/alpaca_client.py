@@ -35,7 +35,7 @@ from urllib.parse import urlsplit
 from requests import Session
 from requests.adapters import BaseAdapter
 
-from qgtm.adapters.alpaca_line import WHOLE_S, Line, NoAnswer, Reply
+from qgtm.adapters.alpaca_line import WHOLE_S, Fence, Line, NoAnswer, Reply, always
 from qgtm.adapters.call_budget import CallBudget
 from qgtm.core.errors import ConfigError
 
@@ -143,15 +143,17 @@ class _Guarded:
     _retry: int
     _line: Line
     _budget: CallBudget
+    may_send: Fence  # whether an order may leave, asked again before each byte
 
     def _guard(self, line: Line, budget: CallBudget) -> None:
         self._session.trust_env = False
         self._retry = 0
         self._line = line
         self._budget = budget
+        self.may_send = always
 
     def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
-        reply = self._line.ask(method, url, opts)
+        reply = self._line.ask(method, url, opts, self.may_send if method == "POST" else always)
         self._budget.heard(reply.status, reply.headers)
         return read(reply)
 

@@ -4,7 +4,8 @@ A time-out per read does not stop a server that sends one byte every four second
 all covers the look-up of a name. So a call runs in a thread of its own; whoever asked waits a
 fixed time and then cuts the line. A line that is cut shuts its sockets and lets none be opened:
 what was given up can not be sent later behind our back. Nor can what a process that was stopped had
-on its tongue: once awake, a call past its end sends no byte more.
+on its tongue: once awake, a call past its end sends no byte more. And what a fence is given with, such as an
+order, asks it again before each byte.
 """
 
 import socket
@@ -31,7 +32,14 @@ READ_S: Final = 5.0
 WHOLE_S: Final = 4.8  # faults A2: a call has ended after five seconds
 CUT_LINES: Final = 8  # given-up threads that may still be stuck in a name look-up
 PIECE_BYTES: Final = 65_536
+FENCED: Final = "the right to send was lost before this was sent"
+Fence = Callable[[], bool]
 T = TypeVar("T")
+
+
+def always() -> bool:
+    """Let out what needs no right to send: a reading, a cancel."""
+    return True
 
 
 class NoAnswer(Exception):
@@ -63,6 +71,7 @@ class _Gate:
 
     def __init__(self) -> None:
         self.until_s = float("inf")
+        self._may_send: Fence = always
         self._clock = SystemClock()
         self._lock = Lock()
         self._sockets: WeakSet[socket.socket] = WeakSet()
@@ -75,12 +84,14 @@ class _Gate:
                 raise ConnectionAbortedError("this line was given up")
             self._sockets.add(sock)
 
-    def begin(self, whole_s: float) -> None:
-        self.until_s = self._clock.monotonic() + whole_s
+    def begin(self, whole_s: float, may_send: Fence) -> None:
+        self.until_s, self._may_send = self._clock.monotonic() + whole_s, may_send
 
     def let_out(self) -> None:
         if self._is_cut or self._clock.monotonic() > self.until_s:
             raise ConnectionAbortedError("this call was given up before it was sent")
+        if not self._may_send():
+            raise ConnectionAbortedError(FENCED)
 
     def cut(self) -> None:
         with self._lock:
@@ -177,9 +188,9 @@ class _Worker:
         self.thread = Thread(target=self._run, name="alpaca-call", daemon=True)
         self.thread.start()
 
-    def ask(self, job: Callable[[Session], Any], whole_s: float) -> Future[Any]:
+    def ask(self, job: Callable[[Session], Any], whole_s: float, may_send: Fence) -> Future[Any]:
         answer: Future[Any] = Future()
-        self.gate.begin(whole_s)
+        self.gate.begin(whole_s, may_send)
         self._jobs.put((answer, job))
         return answer
 
@@ -221,20 +232,22 @@ class Line:
         self._cut: list[_Worker] = []
         self._turn = Lock()
 
-    def ask(self, method: str, url: str, options: Mapping[str, Any]) -> Reply:
-        """Return the whole reply; raise NoAnswer when none has come in time."""
+    def ask(self, method: str, url: str, options: Mapping[str, Any], may_send: Fence = always) -> Reply:
+        """Return the whole reply; raise NoAnswer when none has come in time, or `may_send` says no."""
         call = partial(_sent, read_s=self._read_s, most_bytes=self._most_bytes)
-        return self.lend(partial(call, method=method, url=url, options=options))
+        return self.lend(partial(call, method=method, url=url, options=options), may_send)
 
-    def lend(self, job: Callable[[Session], T]) -> T:
+    def lend(self, job: Callable[[Session], T], may_send: Fence = always) -> T:
         """Return what `job` makes of our session, for a client that brings its own calls.
 
         Raises NoAnswer when it is not done in time, and whatever the job raises.
         """
         if self._inline is not None:
+            if not may_send():
+                raise NoAnswer(FENCED)
             return job(self._inline)
         with self._turn:
-            answer: Future[T] = self._ready().ask(job, self._whole_s)
+            answer: Future[T] = self._ready().ask(job, self._whole_s, may_send)
             try:
                 return answer.result(self._whole_s)
             except TimeoutError:

@@ -170,6 +170,17 @@ def test_a_refused_connection_leaves_the_order_unknown() -> None:
     ours.close()
 
 
+@pytest.mark.fault("D19")
+@pytest.mark.invariant("V16")
+def test_a_fenced_daemon_sends_no_order_and_may_still_read_and_cancel() -> None:
+    with serving(reply(200, []), reply(204, None)) as venue:
+        ours = broker(venue, may_send=lambda: False)
+        assert isinstance(ours.submit(order()), Unknown)
+        assert ours.orders() == ()
+        assert ours.cancel("8a1d2c9e-6f1b-4f6d-9d2c-1a2b3c4d5e6f")
+    assert [asked.method for asked in venue.asked] == ["GET", "DELETE"]
+
+
 @pytest.mark.fault("A5")
 @pytest.mark.invariant("V4")
 def test_an_id_that_is_taken_by_our_own_order_is_accepted_without_a_second_sending() -> None:

@@ -211,6 +211,27 @@ def test_a_call_that_a_stopped_process_had_on_its_tongue_is_not_sent_once_it_wak
         line.close()
 
 
+@pytest.mark.fault("F8", "D19")
+@pytest.mark.invariant("V16")
+@pytest.mark.parametrize("is_connected", [True, False])
+def test_an_order_whose_right_to_be_sent_is_lost_while_it_is_on_the_tongue_is_not_sent(
+    monkeypatch: pytest.MonkeyPatch, is_connected: bool
+) -> None:
+    waking, lost = threading.Event(), threading.Event()
+
+    with serving(reply(200, [])) as venue:
+        line = Line(whole_s=4.0)
+        if is_connected:
+            line.ask("GET", venue.url, {})
+        monkeypatch.setattr(HTTPConnection, "request", held_up_request(HTTPConnection.request, waking))
+        threading.Timer(0.1, lambda: (lost.set(), waking.set())).start()  # taken from us after the first look
+        with pytest.raises(NoAnswer, match="right to send"):
+            line.ask("POST", venue.url, {}, lambda: not lost.is_set())
+        assert [asked.method for asked in venue.asked] == ["GET"] * is_connected
+        line.ask("GET", venue.url, {})  # a reading needs no such right
+        line.close()
+
+
 def held_up_request(request: Any, waking: threading.Event) -> Any:
     """Return what sends a request only once it is let."""
 
