@@ -115,13 +115,17 @@ def run(sizes: Sequence[Size], path: Path, config: Config, *, jobs: int, console
         Progress(console=console) as progress,
     ):
         task = progress.add_task("seeds", total=len(wanted), completed=len(wanted) - len(left))
-        for future in as_completed([pool.submit(one_seed, *each, config) for each in left]):
-            row = future.result()
-            kept.write(json.dumps(row) + "\n")
-            kept.flush()
-            progress.advance(task)
-            for text in row["broken"]:
-                console.print(f"seed {row['seed']} ({row['kind']}): {text}", style="red", markup=False)
+        try:
+            for future in as_completed([pool.submit(one_seed, *each, config) for each in left]):
+                row = future.result()
+                kept.write(json.dumps(row) + "\n")
+                kept.flush()
+                progress.advance(task)
+                for text in row["broken"]:
+                    console.print(f"seed {row['seed']} ({row['kind']}): {text}", style="red", markup=False)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # what is left is done when it is begun again
+            raise
 
 
 def tallies(path: Path) -> dict[str, Tally]:
