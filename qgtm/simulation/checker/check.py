@@ -487,9 +487,8 @@ class Checker:
             self._intent_row(row, {**body, "session": ""})
 
     def _updated_row(self, row: Row, body: Mapping[str, Any]) -> None:
-        self.known.book(
-            body["client_order_id"], Decimal(body["filled_quantity"]), Decimal(body["filled_price"])
-        )
+        filled, price = Decimal(body["filled_quantity"]), Decimal(body["filled_price"])
+        self.known.book(body["client_order_id"], filled, price, body.get("quantity"))
 
     def _cash_row(self, row: Row, body: Mapping[str, Any]) -> None:
         self.known.cash += Decimal(body["amount_usd"])

@@ -116,12 +116,18 @@ class Known:
         text = f"{self.head}\n{row.seq}\n{row.at}\n{row.kind}\n{row.body}"
         return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
-    def book(self, client_order_id: str, quantity: Decimal, price: Decimal) -> None:
-        """Take in what is cumulatively filled of an order of ours: more than before, or nothing."""
+    def book(
+        self, client_order_id: str, quantity: Decimal, price: Decimal, there: str | None = None
+    ) -> None:
+        """Take in what is cumulatively filled of an order of ours: more than before, or nothing.
+
+        A flatten's order is as large as the exchange has it: the other of the two may have sent it.
+        """
         intent = self.intents.get(client_order_id)
         if intent is None:
             return
-        quantity = min(quantity, intent.quantity)
+        is_flatten = there is not None and "-flatten-" in client_order_id
+        quantity = min(quantity, Decimal(there) if there and is_flatten else intent.quantity)
         before = self.filled.get(client_order_id, (ZERO, ZERO))
         if (quantity, price) <= before:
             return
