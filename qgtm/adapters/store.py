@@ -1,7 +1,8 @@
 """The local copy of the daily bars: append-only, one row a session, loaded whole into arrays."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -9,7 +10,7 @@ from zlib import crc32
 
 import numpy as np
 
-from qgtm.adapters.database import explained_by_sqlite, open_writer, writing
+from qgtm.adapters.database import explained_by_sqlite, open_reader, open_writer, writing
 from qgtm.core.bar import Bar, BarSet
 from qgtm.core.errors import FeedError
 from qgtm.core.instant import instant_from_text, text_from_instant
@@ -114,6 +115,31 @@ class BarStore:
                     f"{self.path}: the bars of {session} are damaged; delete the file to fetch anew"
                 )
         return rows
+
+
+def bars_seen(path: Path, now: datetime, sessions: int) -> tuple[BarSet, ...]:
+    """Return the newest sessions that a store held at `now`, oldest first; for a process that only looks.
+
+    Raises JournalError when there is none, and FeedError when it is damaged.
+    """
+    found: dict[int, BarSet] = {}
+    connection = open_reader(path, APPLICATION_ID)
+    try:
+        with explained_by_sqlite(path):
+            rows = connection.execute(
+                f"{SELECT} WHERE known_at <= ? AND session IN (SELECT DISTINCT session FROM bars WHERE "
+                "known_at <= ? ORDER BY session DESC LIMIT ?) ORDER BY session, id",
+                (text_from_instant(now), text_from_instant(now), sessions),
+            ).fetchall()
+    finally:
+        connection.close()
+    for row in map(_Row._make, rows):
+        if crc32(row.prices) != row.crc:
+            raise FeedError(f"{path}: the bars of {date.fromordinal(row.session)} are damaged")
+        bars = _bars(row)
+        before = found[row.session].bars if row.session in found else {}
+        found[row.session] = replace(bars, bars={**before, **bars.bars})
+    return tuple(found.values())
 
 
 def _row(bars: BarSet) -> _Row:

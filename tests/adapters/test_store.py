@@ -8,7 +8,7 @@ import apsw
 import numpy as np
 import pytest
 
-from qgtm.adapters.store import BarStore
+from qgtm.adapters.store import BarStore, bars_seen
 from qgtm.core.bar import Bar, BarSet
 from qgtm.core.errors import FeedError
 from qgtm.core.universe import SYMBOLS
@@ -129,3 +129,17 @@ def real_set(row: dict[str, str]) -> BarSet:
     prices = {name: float(row[name]) for name in ("open", "high", "low", "close", "volume")}
     bar = Bar(symbol="GLD", session=session, known_at=known_at, **prices)
     return BarSet(session=session, known_at=known_at, bars={"GLD": bar})
+
+
+def test_what_was_seen_then_leaves_out_what_came_later(path: Path) -> None:
+    with BarStore(path) as store:
+        store.append(bar_set(0, {"GLD": 1.0, "SLV": 5.0}), bar_set(1, {"GLD": 2.0}))
+        store.append(bar_set(0, {"GLD": 1.5}, late_h=40), bar_set(4, {"GLD": 3.0}))
+    second = datetime(2024, 3, 2, 21, tzinfo=UTC)
+    seen = bars_seen(path, second, 9)
+    assert [{name: bar.close for name, bar in each.bars.items()} for each in seen] == [
+        {"GLD": 1.0, "SLV": 5.0}, {"GLD": 2.0},
+    ]  # fmt: skip
+    assert bars_seen(path, second + timedelta(days=1), 2)[0].bars["GLD"].close == 1.5
+    assert [each.session for each in bars_seen(path, second, 1)] == [FIRST + timedelta(days=1)]
+    assert bars_seen(path, datetime(2024, 3, 1, tzinfo=UTC), 9) == ()
