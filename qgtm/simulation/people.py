@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qgtm.simulation.story import Story
 
 LOOK_S: Final = 60.0
+LIMITS: Final = (("order_frac", "0.06"), ("order_frac", "0.09"), ("gross_frac", "1.2"), ("gross_frac", "2.4"))
 AWAY_S: Final = 900.0
 REASON: Final = "looked at both books and at the broker's own page"
 
@@ -149,7 +150,7 @@ class People:
 
     def set_limits(self, chance: Random) -> None:
         """Tighten a limit, or ask for a looser one, which waits for the other."""
-        name, value = chance.choice((("order_frac", "0.06"), ("gross_frac", "1.2"), ("gross_frac", "2.4")))
+        name, value = chance.choice(LIMITS)
         self.put(SetLimits(limits={name: value}, reason="as we agreed on the telephone", by="OpA"), "OpA")
         self._world.strike("limits by hand", name, value)
 

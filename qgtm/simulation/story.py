@@ -157,6 +157,7 @@ class Story(World):
         is_good = not self._obstacles - {"thin", "window"} and self.line.venue_at - self._good_since > SETTLED
         if is_good and not state.live_orders and not self.exchange.desk.book.live:
             self.note("quiet")
+            self.note("ramped", state.switch.ramp_step)
             self._replay()
         if is_calm and self._is_calm_today:
             fell = Decimal(0) if state.drawdown is None else state.drawdown.seen_frac

@@ -47,6 +47,7 @@ BEFORE, AFTER_OPEN = timedelta(minutes=6), timedelta(minutes=12)
 BEFORE_CLOSE, AFTER_CLOSE = timedelta(minutes=12), timedelta(minutes=6)
 HEALING_SPEED: Final = 20.0
 FAST_OPEN, FAST_CLOSED = 240.0, 3_600.0  # venue seconds a process second while nothing is the matter
+LIVE: Final = 8  # the boot's last step
 RESTART_S: Final = 2.0
 PERSON_S: Final = 240.0  # until a person has looked after a process that stays down
 
@@ -117,6 +118,7 @@ class World:
         for session in self.sessions:
             for at in (session.open_at - BEFORE, session.close_at - BEFORE_CLOSE):
                 self.line.at(at, self._slow_down)
+            self.line.at(session.open_at, partial(self.note, "opens", session.day))
             for name in season_of(session.day):
                 self.line.at(session.open_at, partial(self._season, name))
         self.line.at(self.ends_at, self._end)
@@ -156,10 +158,22 @@ class World:
             if hasattr(rig, "lease"):
                 rig.lease.release()
         finally:
+            self._tell_switch("left")
             rig.vanish()
 
     def _hear_step(self, step: BootStepFinished) -> None:
         self.note("step", step.number, step.is_ok, "" if step.is_ok else step.detail)
+        if step.number == LIVE and step.is_ok:
+            self._tell_switch("back")
+
+    def _tell_switch(self, what: str) -> None:
+        """Write down what a process that comes or goes knows of the switch and the peak."""
+        state = self.state
+        if state is not None and state.drawdown is not None and self.life.is_alive:
+            switch = state.switch
+            peak_usd = state.drawdown.high_water_mark_usd
+            latches = tuple(latch.value for latch in switch.latches)
+            self.note(what, switch.mode.value, latches, switch.ramp_step, peak_usd, switch.kill_epoch)
 
     def _until_started_again(self) -> None:
         """Wait as the supervisor does: at once, or for a person after three falls in ten minutes."""

@@ -3,14 +3,16 @@
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from qgtm.exchange.core import Exchange
 from qgtm.simulation.checker.calm import calm_problems
+from qgtm.simulation.checker.deployed import Deployment
+from qgtm.simulation.checker.episode import Episode, Ramp, day_in_new_york
 from qgtm.simulation.checker.exposure import exposure_problem, live_of, size_problem, truth_of
-from qgtm.simulation.checker.known import ZERO, Bounds, Intent, Known, Row, body_of, seconds_between
+from qgtm.simulation.checker.known import RAMP, ZERO, Bounds, Intent, Known, Row, body_of, seconds_between
 from qgtm.simulation.checker.promise import Promise, promises_of
 from qgtm.simulation.checker.yes import why_no_yes
 from qgtm.simulation.trace import Mark
@@ -23,6 +25,8 @@ COOL_OFF_S: Final = 86_400.0
 SAMPLES_S: Final = 240.0
 NEARLY: Final = Decimal("1.004")  # two counts of one equity may differ a little
 FLOWS: Final = ("CSD", "CSW")
+CAPS: Final = ("soft_cap", "hard_cap", "heartbeat_lost")
+SAFER: Final = {"active": 0, "reducing": 1, "halted_dead_man": 2, "halted_hard": 3}
 SILENCE_S: Final = 900.0
 REACT_S: Final = 12.0
 BOOT_S: Final = 30.0
@@ -77,6 +81,14 @@ class Checker:
     busted: set[str] = field(default_factory=set)  # orders with a trade that was taken back or corrected
     splits: int = 0
     is_flipped: bool = False
+    episode: Episode = field(default_factory=Episode)
+    ramp: Ramp = field(default_factory=Ramp)
+    deployment: Deployment = field(default_factory=Deployment)
+    in_force: list[tuple[int, Bounds]] = field(default_factory=list)  # from which row on
+    resets_since: int = 0
+    left: tuple[Any, ...] = ()  # what the last process that died knew of the switch
+    day: int = 0
+    reached: set[tuple[int, str]] = field(default_factory=set)  # which caps acted on which day
     requests: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     keys: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
@@ -263,18 +275,26 @@ class Checker:
         self._recent.append((at, what))
         minute = [text for then, text in self._recent if at - then < 60.0]
         equity = self._equity(mark)
-        problem = size_problem(self.exchange, self.bounds, order, intent.quantity, equity)
-        if len(minute) > self.bounds.orders_per_minute:
+        bounds = self._bounds_at(intent.seq)
+        problem = size_problem(self.exchange, bounds, order, intent.quantity, equity)
+        if len(minute) > bounds.orders_per_minute:
             problem = f"{len(minute)} orders were accepted within a minute"
-        if minute.count(what) > self.bounds.same_order_per_minute:
+        if minute.count(what) > bounds.same_order_per_minute:
             problem = f"{what} was accepted {minute.count(what)} times within a minute"
         if problem:
             self.broken("V2", f"{intent.client_order_id}: {problem}")
         frac = max(self.known.frac(), ZERO)
         # what was sent before a halt may arrive after it
-        exposed = exposure_problem(self.exchange, self.bounds, order, frac or Decimal(1), equity)
+        exposed = exposure_problem(self.exchange, bounds, order, frac or Decimal(1), equity)
+        is_ramping = self.ramp.opened < len(RAMP) - 1
+        if is_ramping:
+            self.asked("V20")
         if exposed:
-            self.broken("V1", f"{intent.client_order_id}: {exposed}")
+            self.broken("V20" if is_ramping else "V1", f"{intent.client_order_id}: {exposed}")
+
+    def _bounds_at(self, seq: int) -> Bounds:
+        """Return the bounds that were in force when a row was written."""
+        return next((bounds for since, bounds in reversed(self.in_force) if since < seq), self.bounds)
 
     def _equity(self, mark: Mark) -> Decimal:
         """Return what the account was worth of late: a size is judged by what could be known."""
@@ -372,6 +392,40 @@ class Checker:
     def _flipped(self, mark: Mark, is_on: bool) -> None:
         self.is_flipped = is_on
 
+    def _left(self, mark: Mark, *switch: Any) -> None:
+        self.left = switch
+
+    def _back(self, mark: Mark, *switch: Any) -> None:
+        """Hold that a process comes back as safe as the rows and its forerunner left it."""
+        self.read_rows()
+        self.asked("V12")
+        known, (mode, latches, step, peak_usd, kill_epoch) = self.known, switch
+        if (mode, set(latches), step) != (known.mode, set(known.latches), known.ramp_step):
+            self.broken(
+                "V12",
+                f"it comes back {mode}, {latches}, step {step}: the rows say {known.mode}, "
+                f"{sorted(known.latches)}, step {known.ramp_step}",
+            )
+        if self.left and (peak_usd < self.left[3] or kill_epoch < self.left[4]) and not self.resets_since:
+            self.broken(
+                "V12",
+                f"it comes back with a peak of {peak_usd} and epoch {kill_epoch} "
+                f"after {self.left[3]} and {self.left[4]}",
+            )
+        self.resets_since, self.left = 0, switch
+
+    def _opens(self, mark: Mark, session: Any) -> None:
+        self.ramp.opens(session)
+
+    def _ramped(self, mark: Mark, step: int) -> None:
+        """Hold the ramp's step against the sessions that really opened, by the end of a quiet day."""
+        self.read_rows()
+        self.asked("V20")
+        problem = self.ramp.problem(step) or self.ramp.late(step)
+        if problem:
+            self.broken("V20", problem)
+        self.known.edges.add(f"ramp {step}")
+
     def _step(self, mark: Mark, number: int, is_ok: bool, detail: str) -> None:
         if number == 2 and self.is_flipped:
             self.asked("V21")
@@ -423,10 +477,7 @@ class Checker:
         for order_id, quantity in filled.items():
             intent = known.intents.get(order_id)
             ours = known.filled.get(order_id, (ZERO, ZERO))[0]
-            # where daemon and watchdog formed one id for two sizes, what is too much shows as a break
-            is_shared = _is_flatten(order_id) and intent is not None and quantity > intent.quantity
-            is_excused = is_shared or order_id in self.busted
-            if intent is not None and ours != quantity and not is_excused:
+            if intent is not None and ours != quantity and order_id not in self.busted:
                 self.broken("V9", f"{order_id}: {quantity} filled at the exchange, {ours} in the journal")
         for symbol in sorted({*positions, *known.positions}):
             ours, theirs = known.positions.get(symbol, ZERO), positions.get(symbol, ZERO)
@@ -441,8 +492,9 @@ class Checker:
         for problem in calm_problems(self.rows[self._day_from :], fell_frac, self.bounds):
             self.broken("V26", problem)
 
-    def _day(self, mark: Mark, *about: Any) -> None:
+    def _day(self, mark: Mark, number: int, is_calm: bool) -> None:
         self.read_rows()
+        self.day = number
         self._day_from = self._seen
 
     def _healed(self, mark: Mark, is_live: bool, needs: Sequence[str]) -> None:
@@ -517,7 +569,10 @@ class Checker:
             self.broken("V12", f"the switch moves from {before}, and stood at {known.mode}")
         if before == "halted_hard" and after == "active":
             self._judge_reset(body)
+        self._judge_episode(body)
         known.mode = after
+        if after != "active":
+            self.ramp.is_undisturbed = False
         if after != before:
             known.halted_s = self._now.process_s if after.startswith("halted") else None
             known.halted_seq = row.seq
@@ -526,8 +581,47 @@ class Checker:
             if after != "reducing" or body["is_new_episode"]:  # once an episode
                 self.promises += promises_of(self, self._now, after, before)
         if body["trigger"] == "reset_confirmed":
-            known.ramp_step = 0
+            known.ramp_step, known.ramp_on = 0, day_in_new_york(datetime.fromisoformat(body["at"]))
+            self.ramp.reset(self._now.venue_at)
+            self.resets_since += 1
             self.peak_unit = self.units[-1][1] if self.units else self.peak_unit
+
+    def _judge_episode(self, body: Mapping[str, Any]) -> None:
+        """Hold that the soft cap halves once from its fall to the recovery, and count which day saw a cap."""
+        trigger = body["trigger"]
+        if trigger in CAPS and body["before"] != body["after"]:
+            self.reached.add((self.day, trigger))
+        self.asked("V6")
+        problem = self.episode.moved(trigger, is_new=body["is_new_episode"])
+        if problem:
+            self.broken("V6", problem)
+
+    def _targets_row(self, row: Row, body: Mapping[str, Any]) -> None:
+        problem = self.episode.targets(body)
+        if problem:
+            self.broken("V6", problem)
+
+    def _deployed_row(self, row: Row, body: Mapping[str, Any]) -> None:
+        self.deployment.deployed(body)
+
+    def _booted_row(self, row: Row, body: Mapping[str, Any]) -> None:
+        self.known.epoch = body["epoch"]
+        self.asked("V18")
+        problem = self.deployment.booted(body)
+        if problem:
+            self.broken("V18", problem)
+
+    def _limits_row(self, row: Row, body: Mapping[str, Any]) -> None:
+        self.asked("V18")
+        yes, problem = self.yes, "the other has not said yes"
+        if yes is not None and yes["request_id"] == body["request_id"]:
+            problem = why_no_yes(yes, self.requests, self.keys, self.used)
+            self.used.add(self.requests[yes["request_id"]]["nonce"])
+        wrong = self.deployment.changed(body, problem)
+        if wrong:
+            self.broken("V18", wrong)
+        self.bounds = self.deployment.bounds(self.bounds)
+        self.in_force.append((row.seq, self.bounds))
 
     def _judge_reset(self, body: Mapping[str, Any]) -> None:
         """Hold that both persons wanted it, a day after the halt, and that it was for this halt."""
@@ -569,17 +663,13 @@ class Checker:
         if lately and max(lately) > highest:
             self.broken("V26", f"{trigger} acts, and the fund stood at {lately} of {self.peak_unit:.4f}")
 
-    def _rejected_row(self, row: Row, body: Mapping[str, Any]) -> None:
-        intent = self.known.intents.get(body["client_order_id"])
-        if intent is not None:
-            self.known.refused.add(intent.symbol)
-
     def _lost_row(self, row: Row, body: Mapping[str, Any]) -> None:
         if self.known.lost_seq is None:
             self.known.lost_seq = row.seq
 
     def _latched_row(self, row: Row, body: Mapping[str, Any]) -> None:
         self.known.latches.setdefault(body["latch"], row.seq)
+        self.ramp.is_undisturbed = False
         self.known.edges.add(f"latched {body['latch']}")
 
     def _unlatched_row(self, row: Row, body: Mapping[str, Any]) -> None:
@@ -597,9 +687,14 @@ class Checker:
 
     def _opened_row(self, row: Row, body: Mapping[str, Any]) -> None:
         known = self.known
-        if known.ramp_step < 5 and known.session and body["session"] > known.session and known.frac():
-            known.ramp_step += 1
-        known.session = body["session"]
+        session = date.fromisoformat(body["session"])
+        is_later = known.ramp_on is not None and session > known.ramp_on
+        if known.ramp_step < len(RAMP) - 1 and is_later and known.mode == "active" and not known.latches:
+            known.ramp_step, known.ramp_on = known.ramp_step + 1, session
+        self.asked("V20")
+        problem = self.ramp.problem(known.ramp_step)
+        if problem:
+            self.broken("V20", problem)
 
 
 def _is_flatten(client_order_id: str) -> bool:
@@ -628,7 +723,6 @@ _ROWS: Final[dict[str, Callable[[Checker, Row, Mapping[str, Any]], None]]] = {
     "BreakFound": Checker._break_row,
     "BreakAccepted": Checker._break_accepted_row,
     "ModeChanged": Checker._mode_row,
-    "OrderRejected": Checker._rejected_row,
     "BrokerLost": Checker._lost_row,
     "Latched": Checker._latched_row,
     "Unlatched": Checker._unlatched_row,
@@ -638,7 +732,10 @@ _ROWS: Final[dict[str, Callable[[Checker, Row, Mapping[str, Any]], None]]] = {
     "AccountSampled": Checker._sampled_row,
     "BookValued": Checker._sampled_row,
     "BarsClosed": _set("bars_session", lambda body: body["session"]),
-    "Booted": _set("epoch", lambda body: body["epoch"]),
+    "Booted": Checker._booted_row,
+    "Deployed": Checker._deployed_row,
+    "TargetsSet": Checker._targets_row,
+    "LimitsChanged": Checker._limits_row,
 }
 _HEARD: Final[dict[str, Callable[..., None]]] = {
     "head": Checker._head,
@@ -650,6 +747,10 @@ _HEARD: Final[dict[str, Callable[..., None]]] = {
     "corrected": Checker._corrected,
     "split": Checker._split,
     "flipped": Checker._flipped,
+    "left": Checker._left,
+    "back": Checker._back,
+    "opens": Checker._opens,
+    "ramped": Checker._ramped,
     "fires": Checker._fires,
     "watchdog order": Checker._watchdog_order,
     "start": Checker._start,

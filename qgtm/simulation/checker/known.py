@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -95,13 +95,12 @@ class Known:
     ramp_step: int = len(RAMP) - 1
     latches: dict[str, int] = field(default_factory=dict)
     lost_seq: int | None = None
-    refused: set[str] = field(default_factory=set)  # symbols whose last order the broker refused
     breaks: dict[str, int] = field(default_factory=dict)
     bars_session: str = ""
     quotes: Mapping[str, Any] = field(default_factory=dict)
     quotes_at: str = ""
     epoch: int = 0
-    session: str = ""
+    ramp_on: date | None = None  # the last session that a step was counted for, or the reset's day
     head: str = "0" * 64
     seq: int = 0
     alerts: list[tuple[float, str, str, str]] = field(default_factory=list)  # when, level, cause, text
@@ -116,9 +115,7 @@ class Known:
         text = f"{self.head}\n{row.seq}\n{row.at}\n{row.kind}\n{row.body}"
         return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
-    def book(
-        self, client_order_id: str, quantity: Decimal, price: Decimal, there: str | None = None
-    ) -> None:
+    def book(self, client_order_id: str, quantity: Decimal, price: Decimal, there: str | None = None) -> None:
         """Take in what is cumulatively filled of an order of ours: more than before, or nothing.
 
         A flatten's order is as large as the exchange has it: the other of the two may have sent it.

@@ -117,7 +117,7 @@ def _closing(checker: "Checker", act: str, reason: str) -> Iterator[Promise]:
 
 
 def _reducing(checker: "Checker", before: str) -> Iterator[Promise]:
-    seq = checker.known.halted_seq
+    seq, splits = checker.known.halted_seq, checker.splits
     marks = {symbol: checker.exchange.desk.mark(symbol) for symbol in checker.exchange.desk.ledger.lots}
     held = {symbol: abs(lot.qty) for symbol, lot in checker.exchange.desk.ledger.lots.items()}
     most = HALF * sum((held[s] * marks[s] for s in held), Decimal(0)) + sum(marks.values(), Decimal(0))
@@ -126,9 +126,7 @@ def _reducing(checker: "Checker", before: str) -> Iterator[Promise]:
         """Return what is held of too much at the prices of the trigger; halted symbols are no fault."""
         desk = now.exchange.desk
         left = {s: abs(desk.ledger.lots[s].qty) for s in marks if s in desk.ledger.lots}
-        # a refused order is not tried again until the targets change: known, and not mended yet
-        excused = now.known.refused
-        open_ = [s for s in left if desk.halt_at(s, desk.now) is None and s not in excused]
+        open_ = [s for s in left if desk.halt_at(s, desk.now) is None]
         is_over = sum((left[s] * marks[s] for s in open_), Decimal(0)) > most
         return sorted(s for s in open_ if left[s] > held[s] * HALF + 1) if is_over else []
 
@@ -137,8 +135,8 @@ def _reducing(checker: "Checker", before: str) -> Iterator[Promise]:
         HALVE_S,
         lambda now: not above(now),
         lambda now: f"{above(now)} not halved ten minutes after the soft cap",
-        lambda now: now.known.halted_seq != seq or bool(now.known.latches),
-        unheeded=frozenset(),
+        lambda now: now.known.halted_seq != seq or bool(now.known.latches) or now.splits != splits,
+        unheeded=frozenset({"window"}),
     )
 
 
