@@ -41,7 +41,7 @@ from qgtm.core.events import (
 )
 from qgtm.core.order import OrderState
 from qgtm.core.outcome import Accepted, Rejected, Unknown
-from qgtm.live.perform import World, key_of, perform
+from qgtm.live.perform import World, key_of, perform, seconds_ahead
 from qgtm.ports import Account, BrokerOrder, MarketClock
 from tests.engine.making import CLOSES, NOON, SESSION, dec, kinds, order, quote
 
@@ -246,3 +246,14 @@ def test_brokers_history_ends_with_the_session_that_it_is_asked_for() -> None:
     broker = SimpleNamespace(equity_history=lambda since: found)
     (fact,) = perform(FetchEquityHistory(YESTERDAY, SESSION), world(broker))
     assert fact == EquityHistorySeen(session=SESSION, equity_usd={"2026-01-05": dec(2), "2026-01-06": dec(3)})
+
+
+@pytest.mark.fault("F6", "F7")
+@pytest.mark.parametrize(
+    ("earliest_s", "latest_s", "ahead_s"),
+    [(0, 0, 0.0), (-30, 30, 0.0), (86_400, 86_401, 86_400.0), (-3_601, -3_600, -3_600.0), (2, 5, 2.0)],
+)
+def test_clock_is_ahead_by_what_no_slow_answer_explains(earliest_s, latest_s, ahead_s) -> None:
+    brokers_at = CLOSES
+    earliest, latest = (CLOSES + timedelta(seconds=s) for s in (earliest_s, latest_s))
+    assert seconds_ahead(earliest, latest, brokers_at) == ahead_s
