@@ -13,10 +13,13 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from qgtm.adapters.agenda import AGENDA, agenda, load_agenda
+from qgtm.adapters.calendar import xnys
 from qgtm.adapters.freshness import FeedStands, Standing, freshness
 from qgtm.adapters.lake import Lake
 from qgtm.core.errors import ConfigError, FeedError
 from qgtm.core.events import Event, FeedFailed, FeedRecovered
+from qgtm.core.instant import new_york_day
 from qgtm.core.series import FeedName
 from qgtm.engine.desk import Views
 from qgtm.features.history import Known
@@ -86,6 +89,8 @@ class StoreBeside:
         with self._lock:
             self._lake.refresh()
             panel = self._lake.panel(closes)
+        told = load_agenda(self._board.parent / AGENDA)
+        panel = panel.beside(agenda([new_york_day(close) for close in closes], told, xnys()))
         return [
             {
                 name: (value, day)
@@ -114,7 +119,7 @@ class StoreBeside:
             is_fetched = each.feed in words
             if not is_fetched and each.feed in self._read and not each.is_good:
                 yield FeedFailed(feed=each.feed, reason=NOT_FETCHED)
-            elif each.is_good or not (is_fetched or each.feed in self._read):
+            elif each.is_good or not (is_fetched or each.feed in self._read) or _is_to_come(words, each.feed):
                 yield FeedRecovered(feed=each.feed)
             elif each.standing is not Standing.OFF or each.feed in self._read:
                 yield FeedFailed(feed=each.feed, reason=_reason(each, words.get(each.feed)))
@@ -125,7 +130,13 @@ class StoreBeside:
             words = words_from(self._board) if self._board.exists() else {}
         except ConfigError:
             return True
-        return all(word.off or word.tried_at is not None for word in words.values())
+        return all(word.off or word.tried_at or word.next_due_at for word in words.values())
+
+
+def _is_to_come(words: Mapping[str, Word], feed: FeedName) -> bool:
+    """Return whether the first look at a feed is not due yet: nothing is late, and nothing is known."""
+    word = words.get(feed)
+    return word is not None and not word.off and word.tried_at is None and word.next_due_at is not None
 
 
 def _reason(stands: FeedStands, word: Word | None) -> str:

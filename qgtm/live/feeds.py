@@ -4,7 +4,6 @@ With the embedded exchange all of them are served by it and no key is needed. Wi
 key is missing is off, and its name and the key are said. Times are New York's, in venue time.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -14,6 +13,7 @@ from threading import Event
 from typing import Final
 
 from qgtm.adapters import cot_calendar, feed_cot
+from qgtm.adapters.agenda import AGENDA, load_agenda, save_agenda
 from qgtm.adapters.alpaca_line import Line
 from qgtm.adapters.calendar import Calendar, xnys
 from qgtm.adapters.chance import random_fraction
@@ -24,12 +24,12 @@ from qgtm.adapters.feed_minutes import MinuteFeed
 from qgtm.adapters.feed_options import OptionFeed
 from qgtm.adapters.feed_reddit import READ_S, WHOLE_S, RedditFeed, RedditLogin, praw_listing, vader
 from qgtm.adapters.fetch import Clock, Fetcher, RawShelf, Vendor
-from qgtm.adapters.files import StateDir, explained, write_atomic
+from qgtm.adapters.files import StateDir, explained
 from qgtm.adapters.fomc import DECISIONS, decided_at
 from qgtm.config import Config
 from qgtm.core.errors import FeedError
 from qgtm.core.fact import Fact
-from qgtm.core.instant import NEW_YORK, aware_utc, instant_from_text, new_york_day, text_from_instant
+from qgtm.core.instant import NEW_YORK, aware_utc, new_york_day
 from qgtm.core.series import FRED_WORDS, FeedName
 from qgtm.keys import Keys, Venue, endpoints
 from qgtm.live.collect import Feed, Step
@@ -49,6 +49,8 @@ MINUTE_DAYS: Final = 168  # of a back-fill at a time
 RELEASES_AHEAD: Final = timedelta(days=400)
 WAIT_S: Final = 0.2
 EMBEDDED: Final = "embedded"
+FOMC: Final = "FOMC"
+ASKED: Final = {"CPI": CPI, "EMPLOYMENT": EMPLOYMENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def lookout(making: Making) -> Lookout:
         FeedName.SENTIMENT: _sentiment,
         FeedName.OHLCV: _minutes,
     }
-    releases = Releases(making.state.feeds / "releases.json", None if making.is_embedded else DECISIONS)
+    releases = Releases(making.state.feeds / AGENDA, None if making.is_embedded else DECISIONS)
     return Lookout(
         tuple(make(making, releases) for name, make in makers.items() if name not in off),
         {name.value: why for name, why in off.items()},
@@ -160,33 +162,26 @@ class Releases:
     def __init__(self, path: Path, decisions: Sequence[date] | None) -> None:
         self._path = path
         self._decisions = decisions
-        self._at = {**_loaded(path), **{day: decided_at(day) for day in decisions or ()}}
+        self._days = load_agenda(path) | ({FOMC: tuple(decisions)} if decisions else {})
 
     def learn(self, fred: FredFeed, since: date, until: date) -> None:
         """Ask FRED for the days of consumer prices and employment. Raises FeedError."""
-        days = [day for kind in (CPI, EMPLOYMENT) for day in fred.release_days(kind, since, until)]
-        found = {day: released_at(day) for day in days}
-        decisions = self._decisions
-        if decisions is None:
-            decisions = fred.release_days(FOMC_RELEASE, since, until)
-        # where both fall on one day the decision counts: it is told while the market is open
-        self._at = {**self._at, **found, **{day: decided_at(day) for day in decisions}}
-        body = {day.isoformat(): text_from_instant(at) for day, at in sorted(self._at.items())}
+        found = {event: fred.release_days(number, since, until) for event, number in ASKED.items()}
+        if self._decisions is None:
+            found[FOMC] = fred.release_days(FOMC_RELEASE, since, until)
+        for event, days in found.items():
+            self._days[event] = tuple(sorted({*self._days.get(event, ()), *days}))
         with explained(self._path, FeedError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._path, (json.dumps(body, indent=1) + "\n").encode(), is_durable=False)
+            save_agenda(self._path, self._days)
 
     def at(self, day: date) -> datetime | None:
         """Return a day's release, None on a day without one."""
-        return self._at.get(day)
-
-
-def _loaded(path: Path) -> dict[date, datetime]:
-    try:
-        body = json.loads(path.read_text("utf-8"))
-        return {date.fromisoformat(day): instant_from_text(at) for day, at in body.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return {}  # FRED is asked for them at the next look
+        if day in self._days.get(FOMC, ()):
+            return decided_at(
+                day
+            )  # where both fall on one day it counts: it is told while the market is open
+        is_release = any(day in self._days.get(event, ()) for event in ASKED)
+        return released_at(day) if is_release else None
 
 
 def _next_of(clocks: Sequence[time], after: datetime) -> datetime:

@@ -15,6 +15,7 @@ from qgtm.engine.limit_change import limits_at_boot
 from qgtm.engine.state import State, folded
 from qgtm.features.hidden_markov import odds_feature
 from qgtm.features.history import History
+from qgtm.features.timetable import TIMETABLE
 from qgtm.keys import load_keys, venue
 from qgtm.live import crash_mark
 from qgtm.live.kernel import Kernel
@@ -78,7 +79,7 @@ def _restored(rig: Rig) -> State:
     """Fold the journal, from the newest snapshot that it bears out; the kernel starts from what comes out."""
     kept = rig.snapshots.load(State, rig.journal.hash_at)
     state = folded((entry.event for entry in rig.journal.read(kept.head.seq)), kept.state)
-    rig.history = History(SYMBOLS, tuple(SERIES))
+    rig.history = History(SYMBOLS, (*SERIES, *TIMETABLE))
     desk = Desk(
         limits=rig.config.limits,
         strategies=tuple(
@@ -105,7 +106,9 @@ def _deployment(rig: Rig) -> None:
     now = rig.clock.now()
     while wishes := rig.inbox.wishes(rig.kernel.state.command_id):
         for wish in wishes:
-            rig.kernel.take_all(facts_of(wish, rig.kernel.state, lambda: rig.package, rig.seal()), now)
+            facts = facts_of(wish, rig.kernel.state, lambda: rig.package, rig.seal())
+            rig.kernel.take_all(facts, now)
+            rig.keep_releases(facts)
     sha = manifest_sha(rig.package.manifest)
     if _is_first(rig, sha):
         rig.kernel.take(deployment(rig.package, "first start"), now)

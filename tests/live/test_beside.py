@@ -129,3 +129,10 @@ def test_a_market_of_bars_alone_judges_nothing() -> None:
     assert not nothing.judged(CLOSE)
     assert nothing.is_filled()
     assert BarsClosed(session=WEDNESDAY, known_at=CLOSE, bars={}).known == {}
+
+
+def test_a_feed_whose_first_look_is_to_come_is_not_late(tmp_path: Path, board: Board) -> None:
+    board.note("fred", Word(next_due_at=CLOSE), CLOSE)
+    found = beside(tmp_path, "fred")
+    assert FeedRecovered(feed="fred") in found.judged(CLOSE - timedelta(hours=1))
+    assert found.is_filled()
