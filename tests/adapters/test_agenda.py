@@ -1,4 +1,4 @@
-"""The days that are announced ahead: counted in sessions, known only from their announcement on, kept in a file."""
+"""The days that are announced ahead: counted in sessions, and only from their announcement on."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_counts_are_those_of_numpy_s_business_days() -> None:
 
 def test_expiry_roll_and_month_end_need_nobody_s_word() -> None:
     found = agenda(YEAR, {}, xnys())
-    rows = {day: row for day, row in zip(YEAR, range(len(YEAR)), strict=True)}
+    rows = dict(zip(YEAR, range(len(YEAR)), strict=True))
     assert found.column("TO_EXPIRY")[rows[date(2022, 3, 18)]] == 0  # a third Friday
     assert found.column("TO_EXPIRY")[rows[date(2022, 4, 14)]] == 0  # the Thursday before Good Friday
     assert found.column("TO_MONTH_END")[rows[date(2022, 5, 31)]] == 0

@@ -62,7 +62,7 @@ def test_a_row_holds_what_was_known_at_its_close_and_nothing_later(tmp_path: Pat
 
 def test_what_the_collector_adds_is_seen_without_opening_anew(tmp_path: Path) -> None:
     found = beside(tmp_path)
-    assert list(found.rows([CLOSE])) == [{}]
+    assert not set(found.rows([CLOSE])[0]) & set(SERIES)  # the calendar needs nobody's word
     fill(tmp_path, WEDNESDAY)
     assert "DGS10" in found.rows([CLOSE])[0]
 
