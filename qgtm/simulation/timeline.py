@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-Act = Callable[[], None]
+Act = Callable[[], object]
 LEAST_S: Final = 1e-6  # a moment of venue time lies on the microsecond, a float of seconds need not
 
 
@@ -60,14 +60,12 @@ class Timeline:
             self._do_next()
 
     def _next_s(self) -> float:
-        due_s = self._planned[0][0] if self._planned else float("inf")
-        if self._planned_at:
-            due_s = min(due_s, self._process_s_at(self._planned_at[0][0]))
-        return min(due_s, self._process_s_at(self._outside.next_at))
-
-    def _process_s_at(self, venue_at: datetime) -> float:
+        venue_at = self._outside.next_at
+        if self._planned_at and self._planned_at[0][0] < venue_at:
+            venue_at = self._planned_at[0][0]
         ahead_s = (venue_at - self.venue_at).total_seconds()
-        return self.process_s + max(0.0, ahead_s) / self.speed
+        due_s = self.process_s + ahead_s / self.speed if ahead_s > 0.0 else self.process_s
+        return min(due_s, self._planned[0][0]) if self._planned else due_s
 
     def _move(self, to_s: float) -> None:
         if to_s > self.process_s:

@@ -118,7 +118,7 @@ class World:
         for session in self.sessions:
             for at in (session.open_at - BEFORE, session.close_at - BEFORE_CLOSE):
                 self.line.at(at, self._slow_down)
-            self.line.at(session.open_at, partial(self.note, "opens", session.day))
+            self.line.at(session.open_at, partial(self._opens, session.day))
             for name in season_of(session.day):
                 self.line.at(session.open_at, partial(self._season, name))
         self.line.at(self.ends_at, self._end)
@@ -154,7 +154,7 @@ class World:
         except MemoryError:
             self.note("no memory", life.number)
         except QgtmError as problem:
-            self.note("fell", life.number, type(problem).__name__, str(problem))
+            self.note("fell", life.number, type(problem).__name__, self._placeless(str(problem)))
             if hasattr(rig, "lease"):
                 rig.lease.release()
         finally:
@@ -162,7 +162,7 @@ class World:
             rig.vanish()
 
     def _hear_step(self, step: BootStepFinished) -> None:
-        self.note("step", step.number, step.is_ok, "" if step.is_ok else step.detail)
+        self.note("step", step.number, step.is_ok, "" if step.is_ok else self._placeless(step.detail))
         if step.number == LIVE and step.is_ok:
             self._tell_switch("back")
 
@@ -174,6 +174,10 @@ class World:
             peak_usd = state.drawdown.high_water_mark_usd
             latches = tuple(latch.value for latch in switch.latches)
             self.note(what, switch.mode.value, latches, switch.ramp_step, peak_usd, switch.kill_epoch)
+
+    def _placeless(self, text: str) -> str:
+        """Return a text without the folder, which is another one each time while the trace is the same."""
+        return text.replace(str(self.folder), "STATE")
 
     def _until_started_again(self) -> None:
         """Wait as the supervisor does: at once, or for a person after three falls in ten minutes."""
@@ -290,6 +294,9 @@ class World:
 
     def _slow_down(self) -> None:
         self.line.speed = 1.0
+
+    def _opens(self, session: date) -> None:
+        self.note("opens", session)
 
     def _season(self, name: str) -> None:
         self.weather.note(name)

@@ -93,6 +93,13 @@ def test_same_seed_gives_the_same_trace_in_another_process_with_another_hash_see
     assert answer["faults"]
 
 
+@pytest.mark.invariant("V28")
+def test_boot_that_is_refused_with_a_path_in_its_words_gives_the_same_trace_in_another_folder() -> None:
+    first, second = (lived(1, 1, CONFIG, forced=frozenset({"bit flip"})) for _ in range(2))
+    assert first.fired["bit flip"] > 0
+    assert first.trace_hash == second.trace_hash
+
+
 def test_another_seed_gives_another_trace() -> None:
     assert lived(11, 1, CONFIG).trace_hash != lived(12, 1, CONFIG).trace_hash
 
