@@ -128,6 +128,17 @@ def _partial_fills(world: "Story", chance: Random, session: Session) -> None:
     world.plan_at(session.close_at, end)
 
 
+def _frames(world: "Story", chance: Random, session: Session) -> None:
+    """Let frames of the stream come twice, late or not at all, while the day's orders are at work."""
+    set_to = {
+        "frame_twice": chance.random(),
+        "frame_late": chance.random() / 2,
+        "frame_lost": chance.random() / 2,
+    }
+    seconds = chance.uniform(600, 1_200)
+    world.plan_at(session.open_at + timedelta(seconds=200), lambda: world.set_weather(set_to, seconds))
+
+
 # --- D: prices ------------------------------------------------------------------------------------
 
 
@@ -168,12 +179,16 @@ def _falls(least: float, most: float, name: str) -> Plan:
     def plan(world: "Story", chance: Random, session: Session) -> None:
         fall = Decimal(f"{chance.uniform(least, most):.4f}")
         steps = chance.choice((1, 1, 3))
+        # some falls come back after the book was halved, so that the cap is seen to recover
+        lasts_s = (
+            chance.uniform(1_000, 4_000) if name == "soft" and steps == 1 and chance.random() < 0.5 else None
+        )
         at = session.open_at + timedelta(seconds=chance.uniform(480, 660))
         if chance.random() < 0.2:
             at = session.close_at - timedelta(seconds=chance.uniform(200, 700))
 
         def step(number: int) -> None:
-            if bend(world, fall * number / steps) and number == steps:
+            if bend(world, fall * number / steps, lasts_s) and number == steps:
                 world.strike(name, str(fall))
             world.needs_seconds(700 if name == "soft" else 180)  # a book is halved within ten minutes
             if number < steps:
@@ -338,14 +353,7 @@ CLASSES: Final[dict[str, FaultClass]] = {
     "drop": FaultClass("B1", _at_once(lambda world, c: world.drop_stream(), 4)),
     "stream gone": FaultClass("B2 B5 B6 B11", _spell(lambda c: {"stream_refused": True}, 20, 300)),
     "mute": FaultClass("B3 B4 C3", _spell(lambda c: {"stream_mute": True}, 60, 400)),
-    "frames": FaultClass(
-        "C1 C2 C3",
-        _spell(
-            lambda c: {"frame_twice": c.random() / 2, "frame_late": c.random() / 2, "frame_lost": c.random()},
-            200,
-            900,
-        ),
-    ),
+    "frames": FaultClass("C1 C2 C3", _frames, "frame_twice"),
     "partial": FaultClass("C5 C6 D1", _partial_fills),
     "manual": FaultClass("C9 C15 B10", _at_once(_manual_trade)),
     "bust": FaultClass("C8", _at_once(trade_bust), "trade taken back"),
@@ -401,5 +409,16 @@ def classes_of(chance: Random) -> list[str]:
     """Return the classes of a day that is not calm: a random few, so that each is also seen alone."""
     names = sorted(set(CLASSES) - set(STEERED))
     drawn = chance.sample(names, chance.randint(0, MOST))
-    drawn += [name for name in ("soft", "hard") if chance.random() < 0.2]
+    drawn += [name for name, often in (("soft", 0.22), ("hard", 0.3)) if chance.random() < often]
     return drawn + ([chance.choice(("long stop", "long pause"))] if chance.random() < 0.2 else [])
+
+
+RAMP_DAYS: Final = 11  # a halt on the first, its reset a day later, and eight sessions of growing again
+WHILE_RAMPING: Final = ("kill", "clock", "stop", "second", "pause", "crash loop", "disk full", "no memory")
+
+
+def ramp_days(seed: int) -> Callable[[int], list[str]]:
+    """Return what strikes on each day of a world that is halted on its first and then grows again."""
+    chance = Random(f"{seed} ramp")
+    drawn = [["hard"], [], *([chance.choice(WHILE_RAMPING)] for _ in range(RAMP_DAYS))]
+    return lambda number: drawn[number]

@@ -20,6 +20,7 @@ from qgtm.core.commands import (
 )
 from qgtm.core.mode import Latch, Mode
 from qgtm.core.request import Person, Proof, Request, challenge, token_hash
+from qgtm.engine.state import State
 from qgtm.simulation.authenticator import Authenticator
 
 if TYPE_CHECKING:
@@ -72,10 +73,15 @@ class People:
                 continue
             self.put(Acknowledge(latch=latch.value, reason=REASON, by="OpA"), "OpA")
             return
+        self._act_on_switch(state)
+
+    def _act_on_switch(self, state: State) -> None:
         if len(state.authority.ever) < len(self.keys):
             self._enroll()
         elif state.switch.mode is Mode.HALTED_DEAD_MAN and state.is_flat_confirmed:
             self.put(Acknowledge(latch="dead_man", reason=REASON, by="OpA"), "OpA")
+        elif state.switch.mode is Mode.REDUCING and self._chance.random() < 0.04:
+            self.override(self._chance)
         elif standing := next(iter(state.authority.standing.values()), None):
             self._answer(standing.request)
         elif state.switch.mode is Mode.HALTED_HARD and state.cool_off and state.cool_off.left_s <= 0:

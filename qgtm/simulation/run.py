@@ -17,6 +17,7 @@ from qgtm.config import Config
 from qgtm.simulation.checker import Violation
 from qgtm.simulation.client import adapter_on
 from qgtm.simulation.crash import Sweep, sweep
+from qgtm.simulation.fault import ramp_days
 from qgtm.simulation.story import Story
 from qgtm.simulation.tape import MARKETS, market_of
 from qgtm.simulation.trace import Mark
@@ -38,6 +39,7 @@ class Lived:
     fired: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
     edges: Counter[str] = field(default_factory=Counter)
+    reached: Counter[str] = field(default_factory=Counter)  # on how many days each cap acted
     lives: int = 0
     rows: int = 0
     took_s: float = 0.0
@@ -91,6 +93,7 @@ def lived(
     only: frozenset[str] | None = None,
     forced: frozenset[str] | None = None,
     is_real_client: bool = False,
+    is_ramp: bool = False,
     is_kept: bool = False,
 ) -> Lived:
     """Live through the days of one seed, to the first thing that must not be."""
@@ -98,7 +101,17 @@ def lived(
     began_s = clock.monotonic()
     with tidy_memory(), empty_folder() as folder:
         way = adapter_on if is_real_client else None
-        story = Story(seed, days, config, folder, adapter=way, until=until, only=only, forced=forced)
+        story = Story(
+            seed,
+            days,
+            config,
+            folder,
+            adapter=way,
+            until=until,
+            only=only,
+            forced=forced,
+            plan_of=ramp_days(seed) if is_ramp else None,
+        )
         story.trace.is_kept = is_kept
         story.run()
     modes = Counter(dict.fromkeys(story.checker.known.edges, 1))
@@ -111,6 +124,7 @@ def lived(
         fired=story.weather.fired,
         held=story.checker.held,
         edges=modes,
+        reached=Counter(trigger for _, trigger in story.checker.reached),
         lives=story.lives,
         rows=len(story.disk.rows),
         took_s=clock.monotonic() - began_s,

@@ -47,6 +47,7 @@ class Story(World):
     is_strict: bool = True
     only: frozenset[str] | None = None  # fault classes that are let through, None for all
     forced: frozenset[str] | None = None  # classes of every day that is not calm, None for drawn ones
+    plan_of: Callable[[int], list[str]] | None = None  # the classes of each day, calm ones too
     checker: Checker = field(init=False)
     people: People = field(init=False)
     faults: list[tuple[datetime, str, tuple[str, ...]]] = field(init=False, default_factory=list)
@@ -110,10 +111,10 @@ class Story(World):
     # -- the plan --------------------------------------------------------------------------
 
     def _plan_day(self, number: int, session: Session, plan: Random) -> None:
-        is_calm = number % CALM_EVERY == CALM_EVERY - 1
+        is_calm = self.plan_of is None and number % CALM_EVERY == CALM_EVERY - 1
         self.line.at(session.open_at - timedelta(minutes=10), lambda: self._begin_day(number, is_calm))
         if not is_calm:
-            drawn = classes_of(plan)
+            drawn = classes_of(plan) if self.plan_of is None else self.plan_of(number)
             for name in drawn if self.forced is None else sorted(self.forced):
                 own = Random(f"{self.seed} {number} {name}")
                 if self.only is None or name in self.only:

@@ -541,6 +541,7 @@ class Checker:
     def _updated_row(self, row: Row, body: Mapping[str, Any]) -> None:
         filled, price = Decimal(body["filled_quantity"]), Decimal(body["filled_price"])
         self.known.book(body["client_order_id"], filled, price, body.get("quantity"))
+        self.known.order_is(body["client_order_id"], body["state"])
 
     def _cash_row(self, row: Row, body: Mapping[str, Any]) -> None:
         self.known.cash += Decimal(body["amount_usd"])
@@ -728,6 +729,9 @@ _ROWS: Final[dict[str, Callable[[Checker, Row, Mapping[str, Any]], None]]] = {
     "Unlatched": Checker._unlatched_row,
     "AlertRaised": Checker._alert_row,
     "SessionOpened": Checker._opened_row,
+    "OrderAccepted": lambda checker, row, body: checker.known.order_is(body["client_order_id"], "working"),
+    "OrderUnknown": lambda checker, row, body: checker.known.order_is(body["client_order_id"], "unknown"),
+    "OrderRejected": lambda checker, row, body: checker.known.order_is(body["client_order_id"], "rejected"),
     "QuotesSeen": _quotes_row,
     "AccountSampled": Checker._sampled_row,
     "BookValued": Checker._sampled_row,

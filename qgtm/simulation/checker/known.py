@@ -14,6 +14,16 @@ ZERO: Final = Decimal(0)
 MODES: Final = {"active": Decimal(1), "reducing": Decimal("0.5")}
 RAMP: Final = tuple(map(Decimal, ("0.5", "0.6", "0.7", "0.8", "0.9", "1")))
 
+LATER: Final = {
+    "formed": 0,
+    "unknown": 1,
+    "working": 2,
+    "canceled": 3,
+    "expired": 3,
+    "rejected": 4,
+    "filled": 4,
+}
+
 
 class Row(Protocol):
     """A row as it lies on the disk."""
@@ -105,6 +115,7 @@ class Known:
     seq: int = 0
     alerts: list[tuple[float, str, str, str]] = field(default_factory=list)  # when, level, cause, text
     edges: set[str] = field(default_factory=set)
+    states: dict[str, str] = field(default_factory=dict)  # of orders, by what was said of them last
 
     def frac(self) -> Decimal:
         """Return the share of its normal size that the book may grow to."""
@@ -114,6 +125,13 @@ class Known:
         """Return the hash that a row must have behind the last one."""
         text = f"{self.head}\n{row.seq}\n{row.at}\n{row.kind}\n{row.body}"
         return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def order_is(self, client_order_id: str, after: str) -> None:
+        """Take in that an order was said to be in a state; an end is left only for late fills."""
+        before = self.states.get(client_order_id, "formed")
+        if client_order_id in self.intents and LATER[before] < LATER[after]:
+            self.states[client_order_id] = after
+            self.edges.add(f"order {before} {after}")
 
     def book(self, client_order_id: str, quantity: Decimal, price: Decimal, there: str | None = None) -> None:
         """Take in what is cumulatively filled of an order of ours: more than before, or nothing.
