@@ -101,6 +101,16 @@ class StateDir:
         return self.root / "feeds"
 
     @property
+    def held(self) -> Path:
+        """Return the values that wait for a person, as the collector of feeds holds them."""
+        return self.feeds / "held.json"
+
+    @property
+    def released(self) -> Path:
+        """Return which of them were released, as the daemon was told."""
+        return self.root / "released.json"
+
+    @property
     def raw(self) -> Path:
         """Return the folder of the vendors' replies, as they came."""
         return self.root / "raw"

@@ -1,4 +1,4 @@
-"""`qgtm data`: what was known when, how fresh it is, and what is wrong with it."""
+"""`qgtm data`: what was known when, how fresh it is, what is wrong with it, and the release of what waits."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,10 +13,13 @@ from qgtm.adapters.clock import SystemClock, VenueClock
 from qgtm.adapters.files import StateDir, explained, write_atomic
 from qgtm.adapters.freshness import SCHEDULES, SOURCES, FeedStands, Standing, freshness
 from qgtm.adapters.lake import Lake, Window
+from qgtm.adapters.quarantine import Quarantine
 from qgtm.adapters.store import bars_seen
 from qgtm.adapters.vintage import instant_of
-from qgtm.cli.options import AsJson, Bars, ConfigPath, configured, say, say_json
+from qgtm.cli.options import AsJson, Bars, By, ConfigPath, Reason, configured, need_reason, say, say_json
+from qgtm.cli.wish import give, tell
 from qgtm.config import Config
+from qgtm.core.commands import ReleaseData
 from qgtm.core.errors import ConfigError, FeedError
 from qgtm.core.instant import NEW_YORK, aware_utc
 from qgtm.core.series import SERIES
@@ -41,6 +44,12 @@ AsOf = Annotated[
 Rows = Annotated[int, typer.Option("--rows", help="How many values of each name.", min=1)]
 Fresh = Annotated[bool, typer.Option("--freshness", help="Show how each feed stands.")]
 Audited = Annotated[bool, typer.Option("--audit", help="Look for faults, in the store or below --bars DIR.")]
+Item = Annotated[
+    str | None,
+    typer.Option(
+        "--release", help="Take a value that waits, as --freshness or an alert names it.", metavar="ID"
+    ),
+]
 Page = Annotated[
     Path | None, typer.Option("--html", help="Where the audit's page goes.", metavar="PATH", dir_okay=False)
 ]
@@ -57,19 +66,29 @@ def command(
     audit: Audited = False,
     bars: Bars = None,
     page: Page = None,
+    release: Item = None,
+    reason: Reason = "",
+    by: By = "OpA",
     config: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what was known at a time, how fresh each feed is, or what is wrong with the data."""
-    if sum((as_of is not None, fresh, audit)) != 1:
-        raise ConfigError("choose one of --as-of DAY NAME..., --freshness and --audit.")
+    """Show what was known at a time, how fresh each feed is, or what is wrong with the data.
+
+    A value that is far off its scale is held back; --release takes it after a person has found it true.
+    """
+    if sum((as_of is not None, fresh, audit, release is not None)) != 1:
+        raise ConfigError("choose one of --as-of DAY NAME..., --freshness, --audit and --release ID.")
     if bars is not None and not audit:
         raise ConfigError("--bars names a folder to audit: add --audit.")
     if audit:
         _audit(bars, page, config, as_json=as_json)
         return
     loaded, state = configured(config)
-    if as_of is not None:
+    if release is not None:
+        need_reason(reason)
+        given = give(ReleaseData(item=_waiting(release, state), reason=reason, by=by), by, state)
+        tell(given, state, f"{release} is taken with the next look at its feed.", as_json=as_json)
+    elif as_of is not None:
         _as_of(names or [], as_of, rows, state, as_json=as_json)
     else:
         _freshness(loaded, state, as_json=as_json)
@@ -154,7 +173,7 @@ def _freshness(config: Config, state: StateDir, *, as_json: bool) -> None:
     keys = load_keys(config.path, os.environ)
     is_embedded = venue(config, keys, os.environ) == "embedded"
     now = VenueClock(state.exchange / "venue.json").now() if is_embedded else SystemClock().now()
-    lake, off = _lake(state), _off(state)
+    lake, off, held = _lake(state), _off(state), Quarantine(state.held).held()
     stands = freshness(
         lambda name: None if lake is None else lake.last(name, now),
         _session(lake, state, config.universe.symbols, now),
@@ -163,9 +182,12 @@ def _freshness(config: Config, state: StateDir, *, as_json: bool) -> None:
     )
     if as_json:
         problems = [] if lake is None else list(lake.problems)
-        say_json({"now": now.isoformat(), "feeds": [_fields(each) for each in stands], "problems": problems})
+        waits = [{"item": each.item, "why": each.why} for each in held]
+        fields = [_fields(each) for each in stands]
+        say_json({"now": now.isoformat(), "feeds": fields, "held": waits, "problems": problems})
         return
     _print_stands(stands, now)
+    say(*(f"{each.why}. It waits: `qgtm data --release {each.item} --reason ...`" for each in held))
     say(*(() if lake is None else lake.problems))
 
 
@@ -226,6 +248,15 @@ def _last(stands: FeedStands) -> str:
     if stands.at is None:
         return "none"
     return f"{stands.at:%Y-%m-%d}" if stands.feed.value in WHOLE_DAYS else f"{stands.at:%Y-%m-%d %H:%M} UTC"
+
+
+def _waiting(item: str, state: StateDir) -> str:
+    """Return the item when it waits, or names a bar, which the loop itself holds. Raises ConfigError."""
+    waiting = [each.item for each in Quarantine(state.held).held()]
+    if item in waiting or item.partition("-")[0] in SYMBOLS:
+        return item
+    named = f"there wait {', '.join(waiting)}" if waiting else "nothing waits"
+    raise ConfigError(f"{item} does not wait: {named}; a bar's name is told by its alert.")
 
 
 # --- what is wrong with it ------------------------------------------------------------------------

@@ -77,6 +77,8 @@ class _Collecting:
 
     def __init__(self, config: "Config", state: StateDir, only: Sequence[str], console: "Console") -> None:
         from qgtm.adapters.lake import LakeWriter
+        from qgtm.adapters.quarantine import Quarantine, Released
+        from qgtm.adapters.screen import ScreenedStore
         from qgtm.live.collect import Board, Collector
         from qgtm.live.feeds import Lookout, Making, lookout
 
@@ -92,9 +94,14 @@ class _Collecting:
         for problem in self._lake.problems:
             console.print(problem, markup=False)
         board = Board(state.feeds, [feed.name for feed in every.feeds], every.off)
-        self.collector = Collector(
-            self.found.feeds, self._lake, board, clock, lambda text: console.print(text, markup=False)
+
+        def say_plainly(text: str) -> None:
+            console.print(text, markup=False)
+
+        store = ScreenedStore(
+            self._lake, Quarantine(state.held), Released(state.released), clock.now, say_plainly
         )
+        self.collector = Collector(self.found.feeds, store, board, clock, say_plainly)
 
     def close(self) -> None:
         """Let the next writer in."""

@@ -169,6 +169,15 @@ class EnableStrategy(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReleaseData(Command):
+    """Take a value that was held back for being off its scale: a person has found it true."""
+
+    item: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SendTestOrder(Command):
     """Send one share of GLD at a limit far below the market, see it at the broker, and cancel it."""
 

@@ -578,6 +578,15 @@ class StrategyEnabled(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DataReleased(Event):
+    """A person found a value true that was held back: `item` names series or symbol, day and value."""
+
+    item: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrialOrderAsked(Event):
     """A person wants one share ordered far below the market, seen at the broker, and cancelled."""
 

@@ -174,6 +174,7 @@ def reconcile(rig: Rig) -> None:
 def _data(rig: Rig) -> str:
     rig.open_bars()
     last = _last_finished(rig)
+    rig.learn_releases()
     rig.scale.learn(rig.store.load())
     fetched = _fill_store(rig, last)
     known = rig.store.load_arrays(SYMBOLS)

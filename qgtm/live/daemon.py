@@ -125,6 +125,7 @@ class Loop:
         for wish in self.rig.inbox.wishes(self.rig.kernel.state.command_id):
             facts = facts_of(wish, self.rig.kernel.state, self.rig.on_disk, self.rig.seal())
             self.rig.kernel.take_all(facts, self.rig.clock.now())
+            self.rig.keep_releases(facts)
         if self.rig.kernel.state.authority.standing:
             over = overdue(self.rig.kernel.state, self.rig.moment())
             self.rig.kernel.take_all(over, self.rig.clock.now())

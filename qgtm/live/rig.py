@@ -1,7 +1,7 @@
 """What a daemon works with, built during its boot."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,10 +26,13 @@ from qgtm.adapters.kill_file import KillFile, KillWord
 from qgtm.adapters.lease import Lease
 from qgtm.adapters.manifest import Difference, Package, load_package, manifest_sha, verify_prints
 from qgtm.adapters.proof import Proven, Prover, site_of
+from qgtm.adapters.quarantine import Released
 from qgtm.adapters.snapshot import Snapshots, known_heads
 from qgtm.adapters.store import BarStore
 from qgtm.adapters.watchdog_file import WatchdogWord, load_watchdog
 from qgtm.config import Config
+from qgtm.core.errors import FeedError
+from qgtm.core.events import AlertRaised, DataReleased, Event
 from qgtm.core.instant import text_from_instant
 from qgtm.core.request import Credential, Proof
 from qgtm.engine.act import Seal
@@ -151,6 +154,27 @@ class Rig:
         """Open what `qgtm feeds` keeps beside the bars. Raises FeedError."""
         read = {feed for strategy in self.kernel.desk.strategies for feed in strategy.feeds}
         self.beside = StoreBeside(self.state_dir.store, self.state_dir.feeds / STATUS, read)
+
+    def learn_releases(self) -> None:
+        """Take in which bars a person has found true; a file that cannot be read is told, no more."""
+        try:
+            self.scale.release(Released(self.state_dir.released).items())
+        except FeedError as problem:
+            self._tell_of_releases(problem)
+
+    def keep_releases(self, facts: Iterable[Event]) -> None:
+        """Put down which values were released, for the collector of feeds and for the next start."""
+        for fact in facts:
+            if isinstance(fact, DataReleased):
+                self.scale.release([fact.item])
+                try:
+                    Released(self.state_dir.released).add(fact.item, fact.by, fact.reason, self.clock.now())
+                except FeedError as problem:
+                    self._tell_of_releases(problem)
+
+    def _tell_of_releases(self, problem: FeedError) -> None:
+        alert = AlertRaised(level="yellow", cause="released", text=str(problem))
+        self.kernel.take(alert, self.clock.now())
 
     def open_heartbeat(self) -> None:
         """Begin to beat."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
+from qgtm.adapters.quarantine import item_of
 from qgtm.core.bar import Bar, BarSet
 from qgtm.core.events import AlertRaised
 
@@ -19,6 +20,7 @@ class Scale:
 
     _believed: dict[str, Bar] = field(default_factory=dict)
     _suspected: dict[str, tuple[date, float]] = field(default_factory=dict)
+    _released: set[str] = field(default_factory=set)
 
     def learn(self, sets: Iterable[BarSet]) -> None:
         """Take bars that were believed before, oldest first."""
@@ -29,6 +31,10 @@ class Scale:
         """Begin anew: the vendor tells all of its history on another scale."""
         self._believed.clear()
         self._suspected.clear()
+
+    def release(self, items: Iterable[str]) -> None:
+        """Believe bars that a person has found true, by their names."""
+        self._released |= set(items)
 
     def checked(self, bars: BarSet) -> BarSet:
         """Return the set without the bars that are off their scale; each is named in `refused`.
@@ -49,13 +55,17 @@ class Scale:
         if last is None or bar.session <= last.session or _is_within(bar.close, last.close, FARTHEST):
             return None
         session, suspected = self._suspected.get(bar.symbol, (bar.session, bar.close))
+        item = item_of(bar.symbol, session, suspected)
+        if item in self._released and _is_within(bar.close, suspected, FARTHEST):
+            return None
         if session < bar.session and _is_within(bar.close, suspected, ALIKE):
             return None  # the next session says the same
         if session <= bar.session:
             self._suspected[bar.symbol] = (bar.session, bar.close)
         return (
             f"its close of {bar.close:g} is {bar.close / last.close:.3g} times the {last.close:g} before it; "
-            "it is taken once the next session bears it out"
+            "it is taken once the next session bears it out, or with "
+            f"`qgtm data --release {item_of(bar.symbol, bar.session, bar.close)} --reason ...`"
         )
 
 

@@ -19,6 +19,7 @@ from qgtm.core.commands import (
     OpenRequest,
     OverrideSoft,
     Reject,
+    ReleaseData,
     RequestReset,
     RevokeKey,
     RevokeOverride,
@@ -30,6 +31,7 @@ from qgtm.core.events import (
     AlertRaised,
     BreakAccepted,
     CommandTaken,
+    DataReleased,
     Deployed,
     Event,
     Latched,
@@ -150,6 +152,12 @@ def _acknowledged(state: State, command: Acknowledge, seal: Seal) -> list[Event]
     return [Unlatched(latch=latch, reason=command.reason, by=command.by)]
 
 
+def _released(command: ReleaseData) -> list[Event]:
+    if not command.reason.strip():
+        return [_refused(f"{command.item} is released with a reason only: add --reason.")]
+    return [DataReleased(item=command.item, reason=command.reason.strip(), by=command.by)]
+
+
 def _why_still_lost(state: State) -> str:
     """Return why a disconnection is not over; empty once both books were compared since, without a break."""
     if state.broker_lost:
@@ -181,5 +189,6 @@ DEEDS: Final[dict[type[Command], Deed]] = {
     Reject: lambda state, command, seal: rejected(state, command),
     NoteAttempt: lambda state, command, seal: attempt_noted(state, command),
     EnableStrategy: lambda state, command, seal: strategy_enabled(state, command),
+    ReleaseData: lambda state, command, seal: _released(command),
     SendTestOrder: lambda state, command, seal: trial_asked(state, command),
 }

@@ -63,7 +63,8 @@ def deviation(moves: FloatArray) -> FloatArray:
     middle = np.maximum(np.isfinite(around).sum(axis=1) - 1, 0) // 2
     near = np.nan_to_num(around[np.arange(len(size)), middle])
     every = float(np.nanmedian(size)) if np.isfinite(size).any() else 0.0
-    return TO_SIGMA * np.maximum(near, every / 3)
+    bound: FloatArray = TO_SIGMA * np.maximum(near, every / 3)
+    return bound
 
 
 def spikes(moves: FloatArray, least: float, sigmas: float = SIGMAS) -> Rows:

@@ -10,9 +10,12 @@ import pytest
 
 from qgtm import cli
 from qgtm.adapters.calendar import xnys
+from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.lake import LakeWriter
 from qgtm.adapters.publication import is_described, published_at
+from qgtm.adapters.quarantine import Held, Quarantine
 from qgtm.core.bar import Bar, BarSet
+from qgtm.core.commands import ReleaseData
 from qgtm.core.corporate_action import ActionKind, CorporateAction
 from qgtm.core.fact import Fact
 from qgtm.core.series import SERIES, Cadence
@@ -173,3 +176,22 @@ def test_audit_of_the_store_is_a_page_and_a_table(state: Path, capsys: pytest.Ca
 def test_audit_without_a_store_says_what_to_do(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out = run(capsys, "--audit")
     assert (code, "there is no store" in out) == (1, True)
+
+
+@pytest.mark.fault("E4")
+def test_value_that_waits_is_named_and_released_through_the_inbox(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(state, SUNDAY)
+    odd = Fact("VIXCLS", SUNDAY - timedelta(days=2), SUNDAY, 180.0)
+    held = Held(odd, "VIXCLS of 2023-03-10 is 180, 10 times the 18 before it")
+    Quarantine(state / "feeds" / "held.json").keep([held])
+    assert told(capsys, "--freshness")["held"] == [{"item": held.item, "why": held.why}]
+    assert f"qgtm data --release {held.item}" in " ".join(run(capsys, "--freshness")[1].split())
+    assert run(capsys, "--release", held.item)[0] == 1  # without a reason
+    code, out = run(capsys, "--release", "VIXCLS-2023-03-10-0000", "--reason", "x")
+    assert (code, f"there wait {held.item}" in out) == (1, True)
+    assert told(capsys, "--release", held.item, "--reason", "seen at Cboe")["kind"] == "ReleaseData"
+    with Inbox(state / "inbox.db") as inbox:
+        (wish,) = inbox.wishes(0)
+    assert wish.command == ReleaseData(item=held.item, reason="seen at Cboe", by="OpA")

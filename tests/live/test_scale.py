@@ -1,6 +1,8 @@
 """A price ten times too high is put aside, a crash of the market is not; the next session decides."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qgtm.adapters.clock import ManualClock
+from qgtm.adapters.files import StateDir
 from qgtm.core.bar import Bar, BarSet
 from qgtm.core.effects import FetchBars
-from qgtm.core.events import AlertRaised, BarsClosed, FeedRecovered
+from qgtm.core.events import AlertRaised, BarsClosed, DataReleased, FeedRecovered
 from qgtm.live.perform import World, perform
+from qgtm.live.rig import Rig
 from qgtm.live.scale import Scale
 
 FIRST = date(2026, 1, 5)
@@ -107,3 +111,29 @@ def test_bar_that_was_put_aside_is_told_and_keeps_no_other_from_coming() -> None
     assert isinstance(closed, BarsClosed)
     assert (set(closed.bars), set(closed.refused)) == ({"GLD"}, {"SLV"})
     assert recovered == FeedRecovered(feed="ohlcv")
+
+
+@pytest.mark.fault("E4")
+def test_bar_that_a_person_has_found_true_is_taken_and_no_other(tmp_path: Path) -> None:
+    scale = Scale()
+    assert taken(scale, 30, 300) == [True, False]
+    why = scale.checked(bars(1, SLV=300)).refused["SLV"]
+    (item,) = re.findall(r"--release (\S+)", why)
+    other = Scale()
+    taken(other, 30)
+    other.release([item])
+    assert other.checked(bars(1, SLV=3000)).refused
+    scale.release([item])
+    assert "SLV" in scale.checked(bars(1, SLV=300)).bars
+    assert "SLV" in scale.checked(bars(2, SLV=310)).bars
+
+
+def test_release_that_the_daemon_takes_is_kept_for_the_next_start(tmp_path: Path) -> None:
+    fact = DataReleased(item="SLV-2026-01-06-abcd", reason="seen", by="OpA")
+    rig: Any = SimpleNamespace(
+        scale=Scale(), state_dir=StateDir(tmp_path), clock=ManualClock(AT), kernel=None
+    )
+    Rig.keep_releases(rig, [fact])
+    again: Any = SimpleNamespace(scale=Scale(), state_dir=StateDir(tmp_path), clock=ManualClock(AT))
+    Rig.learn_releases(again)
+    assert again.scale._released == {"SLV-2026-01-06-abcd"} == rig.scale._released

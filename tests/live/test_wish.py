@@ -8,7 +8,7 @@ import pytest
 
 from qgtm.adapters.inbox import Wish
 from qgtm.adapters.manifest import load_package, manifest_sha
-from qgtm.core.commands import AcceptBreak, Acknowledge, Command, Deploy, Halt
+from qgtm.core.commands import AcceptBreak, Acknowledge, Command, Deploy, Halt, ReleaseData
 from qgtm.core.events import (
     AlertRaised,
     BreakAccepted,
@@ -16,6 +16,7 @@ from qgtm.core.events import (
     BrokerFound,
     BrokerLost,
     CommandTaken,
+    DataReleased,
     Deployed,
     Event,
     Latched,
@@ -126,9 +127,16 @@ def test_disconnection_is_acknowledged_after_a_clean_comparison_only(
         assert fact == Unlatched(latch=Latch.DISCONNECTED, reason="looked", by="OpA")
 
 
+@pytest.mark.fault("E4")
+def test_value_that_waits_is_released_with_a_reason() -> None:
+    fact = led_to(ReleaseData(item="GLD-2026-01-05-abcd", reason=" seen twice ", by="OpA"))
+    assert fact == DataReleased(item="GLD-2026-01-05-abcd", reason="seen twice", by="OpA")
+
+
 @pytest.mark.parametrize(
     ("command", "says"),
     [
+        (ReleaseData(item="GLD-2026-01-05-abcd", reason=" ", by="OpA"), "with a reason only"),
         (Deploy(manifest_sha="f" * 64, by="OpA"), "run `qgtm deploy` again"),
         (Deploy(manifest_sha=SHA, code_sha="f" * 64, by="OpA"), "deployed code ffffffff"),
         (Deploy(manifest_sha=SHA, by="OpA"), "deployed code none"),
