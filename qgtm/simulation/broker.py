@@ -178,6 +178,8 @@ class WeatheredBroker:
         if wait_s := self._budget.take(is_urgent=is_urgent or self._is_urgent):
             raise _no_answer(what, f"our own call limit is used up for {wait_s:.1f} s", is_held_back=True)
         wire.sent(what, order_id)
+        if weather.slow_s:
+            weather.note("slow_s")
         wire.spend(CALL_S / 2 + weather.slow_s / 2)
         if weather.strikes("refused", wire.chance):
             raise _no_answer(what, "connection refused")

@@ -69,6 +69,8 @@ class WeatheredAdapter(BaseAdapter):
         """Let the request travel: return what the way itself answers, None when it arrives."""
         wire, weather = self._wire, self._wire.weather
         wire.sent(what, order_id)
+        if weather.slow_s:
+            weather.note("slow_s")
         wire.spend(CALL_S / 2 + weather.slow_s / 2)
         if weather.strikes("refused", wire.chance):
             raise requests.ConnectionError("connection refused", request=request)

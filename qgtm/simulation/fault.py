@@ -27,6 +27,7 @@ from qgtm.simulation.vendor import (
 if TYPE_CHECKING:
     from qgtm.simulation.story import Story
 
+LONG_S: Final = 900.0
 Plan = Callable[["Story", Random, Session], None]
 
 
@@ -34,7 +35,7 @@ Plan = Callable[["Story", Random, Session], None]
 class FaultClass:
     """One class: the rows it stands for, none where it is no fault, and how it is planned into a session.
 
-    `told` is under which of the names that are counted it strikes, where that is not its own.
+    `told` is under which of the names that are counted it strikes, its own when that is empty.
     """
 
     rows: str
@@ -237,7 +238,7 @@ def _pause(least_s: float, most_s: float) -> Callable[["Story", Random], None]:
     def act(world: "Story", chance: Random) -> None:
         seconds = chance.uniform(least_s, most_s)
         world.life.paused_until_s = world.line.process_s + seconds
-        world.strike("pause", f"{seconds:.0f}")
+        world.strike("long pause" if seconds > LONG_S else "pause", f"{seconds:.0f}")
         world.needs_seconds(seconds + 90)
 
     return act
@@ -334,10 +335,10 @@ def _limits_by_hand(world: "Story", chance: Random) -> None:
 
 
 CLASSES: Final[dict[str, FaultClass]] = {
-    "down": FaultClass("A1 A11", _spell(lambda c: {"refused": 1.0}, 5, 900)),
+    "down": FaultClass("A1 A11", _spell(lambda c: {"refused": 1.0}, 5, 900), told="refused"),
     "hang": FaultClass("A2", _spell(lambda c: {"hang": c.uniform(0.2, 1.0)}, 10, 120)),
-    "slow": FaultClass("A2", _spell(lambda c: {"slow_s": c.uniform(0.5, 4.0)}, 20, 200)),
-    "lost reply": FaultClass("A3", _spell(lambda c: {"lost": c.uniform(0.2, 0.8)}, 20, 300)),
+    "slow": FaultClass("A2", _spell(lambda c: {"slow_s": c.uniform(0.5, 4.0)}, 20, 200), told="slow_s"),
+    "lost reply": FaultClass("A3", _spell(lambda c: {"lost": c.uniform(0.2, 0.8)}, 20, 300), told="lost"),
     "gateway": FaultClass("A4 A5", _spell(lambda c: {"gateway": c.uniform(0.2, 0.8)}, 20, 300)),
     "limited": FaultClass("A6", _spell(lambda c: {"limited": c.uniform(0.3, 1.0)}, 10, 90)),
     "rejected": FaultClass("A7 A8 A9", _spell(lambda c: {"rejected": c.uniform(0.2, 0.8)}, 60, 400)),
@@ -345,28 +346,38 @@ CLASSES: Final[dict[str, FaultClass]] = {
     "failing": FaultClass("A11", _spell(lambda c: {"failing": c.uniform(0.3, 1.0)}, 20, 600)),
     "garbled": FaultClass("A12", _spell(lambda c: {"garbled": c.uniform(0.2, 0.7)}, 20, 200)),
     "strange": FaultClass("A13", _spell(lambda c: {"strange": 0.5}, 60, 300)),
-    "lag": FaultClass("A14", _spell(lambda c: {"lag_s": c.uniform(1, 10)}, 30, 300)),
+    "lag": FaultClass("A14", _spell(lambda c: {"lag_s": c.uniform(1, 10)}, 30, 300), told="lag_s"),
     "blocked": FaultClass("A16", _spell(lambda c: {"blocked": True}, 30, 200)),
     "wrong equity": FaultClass(
-        "A17", _spell(lambda c: {"equity_times": c.choice((0.0, 0.5, 0.85, 1.5, 3.0))}, 30, 200)
+        "A17",
+        _spell(lambda c: {"equity_times": c.choice((0.0, 0.5, 0.85, 1.5, 3.0))}, 30, 200),
+        told="equity_times",
     ),
-    "drop": FaultClass("B1", _at_once(lambda world, c: world.drop_stream(), 4)),
-    "stream gone": FaultClass("B2 B5 B6 B11", _spell(lambda c: {"stream_refused": True}, 20, 300)),
-    "mute": FaultClass("B3 B4 C3", _spell(lambda c: {"stream_mute": True}, 60, 400)),
+    "drop": FaultClass("B1", _at_once(lambda world, c: world.drop_stream(), 4), told="stream_drop"),
+    "stream gone": FaultClass(
+        "B2 B5 B6 B11", _spell(lambda c: {"stream_refused": True}, 20, 300), told="stream_refused"
+    ),
+    "mute": FaultClass("B3 B4 C3", _spell(lambda c: {"stream_mute": True}, 60, 400), told="stream_mute"),
     "frames": FaultClass("C1 C2 C3", _frames, "frame_twice"),
-    "partial": FaultClass("C5 C6 D1", _partial_fills),
-    "manual": FaultClass("C9 C15 B10", _at_once(_manual_trade)),
+    "partial": FaultClass("C5 C6 D1", _partial_fills, told="partial fills"),
+    "manual": FaultClass("C9 C15 B10", _at_once(_manual_trade), told="manual trade"),
     "bust": FaultClass("C8", _at_once(trade_bust), "trade taken back"),
     "split": FaultClass("C10 E5", split),
     "deposit": FaultClass("C11", _at_once(_deposit)),
     "soft": FaultClass("", _falls(0.083, 0.112, "soft")),
     "hard": FaultClass("D11", _falls(0.123, 0.16, "hard")),
-    "halted": FaultClass("D2", _at_once(_halted_symbol, 2)),
+    "halted": FaultClass("D2", _at_once(_halted_symbol, 2), told="halted symbol"),
     "bad print": FaultClass("D10", _at_once(_bad_print)),
-    "no quotes": FaultClass("E1 E14", _spell(lambda c: {"quotes_fail": c.uniform(0.3, 1)}, 30, 400)),
-    "holes": FaultClass("E14", _spell(lambda c: {"quotes_missing": 0.4}, 60, 400)),
-    "stale": FaultClass("E1", _spell(lambda c: {"quotes_stale_s": c.uniform(70, 900)}, 60, 300)),
-    "spoilt": FaultClass("E3 E4 E15 L1", _spell(lambda c: {"quotes_spoilt": 0.4}, 60, 300)),
+    "no quotes": FaultClass(
+        "E1 E14", _spell(lambda c: {"quotes_fail": c.uniform(0.3, 1)}, 30, 400), told="quotes_fail"
+    ),
+    "holes": FaultClass("E14", _spell(lambda c: {"quotes_missing": 0.4}, 60, 400), told="quotes_missing"),
+    "stale": FaultClass(
+        "E1", _spell(lambda c: {"quotes_stale_s": c.uniform(70, 900)}, 60, 300), told="quotes_stale_s"
+    ),
+    "spoilt": FaultClass(
+        "E3 E4 E15 L1", _spell(lambda c: {"quotes_spoilt": 0.4}, 60, 300), told="quotes_spoilt"
+    ),
     "late bars": FaultClass("E2", _evening(lambda c: {"bars_late": True}), "bars_late"),
     "no bars": FaultClass("E6 E13", _evening(lambda c: {"bars_fail": c.uniform(0.3, 1)}), "bars_fail"),
     "corrected bars": FaultClass(
@@ -377,8 +388,10 @@ CLASSES: Final[dict[str, FaultClass]] = {
     "endless pages": FaultClass(
         "E10", _evening(lambda c: {"pages_endless": c.uniform(0.3, 1)}), "pages_endless"
     ),
-    "clock": FaultClass("F6 F7 D13", _at_once(_wrong_clock)),
-    "closure": FaultClass("F3", _spell(lambda c: {"closed_by_broker": True}, 60, 400)),
+    "clock": FaultClass("F6 F7 D13", _at_once(_wrong_clock), told="wrong clock"),
+    "closure": FaultClass(
+        "F3", _spell(lambda c: {"closed_by_broker": True}, 60, 400), told="closed_by_broker"
+    ),
     "kill": FaultClass("G1 G2 C18", _at_once(_kill, 3)),
     "crash loop": FaultClass("G4", _at_once(_crash_loop)),
     "pause": FaultClass("F8 G8", _at_once(_pause(2, 120), 2)),
@@ -387,7 +400,7 @@ CLASSES: Final[dict[str, FaultClass]] = {
     "long stop": FaultClass("D18 D19", _at_once(_long_stop)),
     "watchdog pause": FaultClass("F8 D5", _at_once(_watchdog_pause)),
     "watchdog kill": FaultClass("K9 G1", _at_once(_watchdog_kill)),
-    "second": FaultClass("G6", _at_once(_second_daemon)),
+    "second": FaultClass("G6", _at_once(_second_daemon), told="second daemon"),
     "no memory": FaultClass("G5", _at_once(out_of_memory), "out of memory"),
     "disk full": FaultClass("H1 H7", _at_once(_disk_full)),
     "sync error": FaultClass("H5", _at_once(_sync_error)),
@@ -395,11 +408,11 @@ CLASSES: Final[dict[str, FaultClass]] = {
     "changed": FaultClass("I9", _at_once(changed_parameters), "changed parameters"),
     "loosened": FaultClass("D14", _at_once(loosened_file), "loosened file"),
     "tampered": FaultClass("I4 I9", _at_once(_tampered)),
-    "halt": FaultClass("", _at_once(_halt_by_hand)),
-    "flatten": FaultClass("", _at_once(_flatten_by_hand)),
-    "override": FaultClass("D14", _at_once(_override_by_hand, 2)),
-    "limits": FaultClass("D14", _at_once(_limits_by_hand)),
-    "nonsense": FaultClass("J2 J5 D14", _at_once(_nonsense_by_hand, 3)),
+    "halt": FaultClass("", _at_once(_halt_by_hand), told="halt by hand"),
+    "flatten": FaultClass("", _at_once(_flatten_by_hand), told="flatten by hand"),
+    "override": FaultClass("D14", _at_once(_override_by_hand, 2), told="override by hand"),
+    "limits": FaultClass("D14", _at_once(_limits_by_hand), told="limits by hand"),
+    "nonsense": FaultClass("J2 J5 D14", _at_once(_nonsense_by_hand, 3), told="nonsense by hand"),
 }
 STEERED: Final = ("soft", "hard", "long stop", "long pause")  # planned on top, so that each is seen often
 MOST: Final = 6

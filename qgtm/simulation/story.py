@@ -296,7 +296,7 @@ class Story(World):
         if not trouble:
             self.look_around()
             return
-        self.strike("disk", trouble)
+        self.strike("disk full" if trouble == "full" else "sync error")
         self.needs_seconds(seconds + 300)
         self.line.after(seconds, lambda: self.set_trouble("", 0.0))
         self.look_around()

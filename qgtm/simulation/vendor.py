@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EVENING: Final = timedelta(hours=6)  # before the open: shares change an hour and a half later
 APPLIED: Final = timedelta(hours=5)
+MATERIAL_CENTS: Final = 200  # of the whole trade: under a dollar is rounding to a comparison of both books
 RATIOS: Final = (2, 3, 4)
 
 
@@ -54,7 +55,8 @@ def trade_bust(world: "Story", chance: Random) -> None:
         return
     which = ended[-1]
     if chance.random() < 0.3:
-        corrected(exchange, which, which.price + Decimal(chance.choice((-5, 5))) / 100)
+        cents = max(5, int(MATERIAL_CENTS / which.qty) + 1) * chance.choice((-1, 1))
+        corrected(exchange, which, which.price + Decimal(cents) / 100)
         world.note("corrected", which.client_order_id)
         world.strike("trade corrected", which.symbol)
         return
