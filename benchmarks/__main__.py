@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-ALL = ("start_up", "boot", "phone_paint", "step", "alerts", "peers")
+ALL = ("start_up", "boot", "phone_paint", "step", "lake", "alerts", "peers")
 REPO = Path(__file__).parents[1]
 PAGE = REPO / "docs/benchmarks.md"
 AIM_PER_S = 100_000
@@ -49,6 +49,22 @@ def step_rows(found: Found) -> list[Row]:
     """Return what a daily bar set takes."""
     p99 = f"{found['p99_ms']:.1f} ms (median {found['p50_ms']:.1f} ms)"
     return [("`step` on a daily bar set, 30 symbols, four strategies, p99", p99, "5 ms", found["is_kept"])]
+
+
+def lake_rows(found: Found) -> list[Row]:
+    """Return what the store takes to load and to append to."""
+    load, append, wall = found["load_s"], found["append_own_p99_ms"], found["append_wall_p50_ms"]
+    much = f"{found['rows']:,} values, {found['bars']:,} bars"
+    return [
+        (f"cold load of ten years ({much})", f"{load:.2f} s", "1 s", load < 1),
+        ("panel of all series at every close of them", f"{found['panel_s'] * 1000:.0f} ms", "", True),
+        (
+            "a day's append to the store, durable, p99",
+            f"{append:.0f} ms (median by the wall {wall:.0f} ms)",
+            "50 ms",
+            append < 50,
+        ),
+    ]
 
 
 def alerts_rows(found: Found) -> list[Row]:
@@ -115,6 +131,7 @@ ROWS: dict[str, Callable[..., list[Row]]] = {
     "boot": boot_rows,
     "phone_paint": phone_paint_rows,
     "step": step_rows,
+    "lake": lake_rows,
     "features": features_rows,
     "alerts": alerts_rows,
     "peers": peers_rows,

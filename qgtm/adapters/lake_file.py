@@ -76,7 +76,8 @@ class Folder:
                 elif path.exists():
                     bad[path] = "it is torn or was changed: its checksum does not hold"
         segments = _outermost(good)
-        covered = tuple(each.path for each in good if each not in segments)
+        outermost = {each.path.name for each in segments}
+        covered = tuple(each.path for each in good if each.path.name not in outermost)
         ever = [segment for _, segment in named if segment is not None] + self._put_aside()
         return Found(segments, covered, bad, _lost(segments), max((each.last for each in ever), default=0))
 
