@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml -q --universal --generate-hashes --
 export PLOOMBER_STATS_ENABLED := false
 export PYTHONUTF8 := 1
 
-.PHONY: help run test export check report bench simulate durable faults clean lock
+.PHONY: help run test export check report pipeline bench simulate durable faults clean lock
 .DEFAULT_GOAL := help
 
 help:  ## print this list
@@ -45,6 +45,9 @@ check: $(STAMP)  ## format, lint, types, import contracts, prints, locks: under 
 
 report: $(STAMP)  ## make this week's report from what the journal holds
 	$(BIN)/qgtm report $(ARGS)
+
+pipeline: $(STAMP)  ## run the strategies' notebooks that changed, and the review, side by side
+	@$(BIN)/python -m qgtm.reporting.run_pipeline $(ARGS)
 
 bench: $(STAMP)  ## measure start-up, the step, and replay beside two other frameworks
 	$(BIN)/python -m benchmarks $(ARGS)

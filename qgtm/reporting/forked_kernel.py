@@ -15,8 +15,8 @@ import subprocess
 import sys
 import tempfile
 from asyncio import sleep
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +40,11 @@ IMPORTS: Final = (
 LOG: Final = logging.getLogger("papermill")
 
 
+def can_fork() -> bool:
+    """Return whether kernels can be forked here. macOS' own libraries do not survive a fork."""
+    return hasattr(os, "fork") and sys.platform != "darwin"
+
+
 class Warm:
     """A warm process of our own, which ends with us."""
 
@@ -53,7 +58,8 @@ class Warm:
         )
 
     def end(self) -> None:
-        """Let it end, with every kernel that it forked."""
+        """End it, with every kernel that it forked."""
+        self._process.terminate()
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait()
@@ -70,6 +76,19 @@ class Warm:
         return self._process.poll() is None
 
 
+@contextmanager
+def warmed(modules: Sequence[str] = IMPORTS) -> Iterator[dict[str, str]]:
+    """Keep a warm process for the length of a block; give what its users need in their environment."""
+    if not can_fork():
+        yield {}
+        return
+    warm = Warm(modules)
+    try:
+        yield {ADDRESS: warm.address}
+    finally:
+        warm.end()
+
+
 class _Own:
     """The warm process of this process, once somebody has asked for it."""
 
@@ -84,11 +103,6 @@ class _Own:
 
 
 _own = _Own()
-
-
-def can_fork() -> bool:
-    """Return whether kernels can be forked here. macOS' own libraries do not survive a fork."""
-    return hasattr(os, "fork") and sys.platform != "darwin"
 
 
 class Forked:

@@ -8,7 +8,7 @@ import difflib
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,9 @@ PIPELINES_OWN: Final = frozenset({"upstream", "product", "code"})
 REVIEW: Final = "weekly_review"
 PACKAGE: Final = "qgtm"
 CODE_LENGTH: Final = 16
+# Ploomber's word for the engine has to be that of its executor; both entry points are the one that forks.
+PARALLEL: Final = "ploomber.executors.Parallel"
+EXECUTOR: Final = {"engine_name": "papermill", "progress_bar": False, "execution_timeout": 600}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,17 +173,31 @@ def recoded(root: Path) -> str:
 # -- the copy of a run -------------------------------------------------------------------------------
 
 
-def run_copy(root: Path, products: Path, review: Path, params: Mapping[str, Any]) -> str:
+def run_copy(
+    root: Path,
+    products: Path,
+    review: Path,
+    params: Mapping[str, Any],
+    *,
+    processes: int = 1,
+    without: Set[str] = frozenset(),
+) -> str:
     """Return pipelines.yaml for one run: sources in full, products in `products`, the review in `review`.
 
-    `params` are the review's. `code` is of the prints as they are now, whatever the file says.
+    `params` are the review's. `code` is of the prints as they are now, whatever the file says. Kernels are
+    forked (qgtm.reporting.fork_engine), and `processes` notebooks run side by side; the tasks of `without`
+    are left out.
     """
     import yaml
 
     manifest = load_manifest(root / PACKAGE)
     spec = _spec(root)
+    if processes > 1:
+        spec["executor"] = {"dotted_path": PARALLEL, "processes": processes}
+    spec["tasks"] = [fields for fields in spec["tasks"] if fields["name"] not in without]
     for fields in spec["tasks"]:
         task = _task(fields)
+        fields["executor_params"] = dict(EXECUTOR)
         is_review = task.name == REVIEW
         fields["source"] = str(root / task.source)
         names = {key: Path(path).name for key, path in task.products.items()}

@@ -1,8 +1,9 @@
 """A warm process: it has done the imports once, and forks a notebook's kernel whenever one is wanted.
 
 `python -m qgtm.reporting.warm SOCKET [MODULE ...]` listens on a Unix socket until its stdin ends, so that it
-does not outlive who started it. Each connection is one kernel: a line of JSON asks for it, lines of JSON say
-its process id, that it listens, and how it ended. Whoever closes the connection kills the kernel.
+does not outlive who started it. The imports are done when the first kernel is wanted. Each connection is one
+kernel: a line of JSON asks for it, lines of JSON say its process id, that it listens, and how it ended.
+Whoever closes the connection kills the kernel.
 """
 
 import atexit
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from select import select
 from typing import Any, Final
 
 STDIN: Final = 0
@@ -42,6 +44,8 @@ def main(arguments: Sequence[str]) -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(place)
     listener.listen(64)  # who asks before the imports are done waits here
+    if STDIN in select([listener.fileno(), STDIN], [], [])[0]:
+        return  # nobody ever asked
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # the debugger's advice, which nobody asked for
     for name in (*KERNEL, *modules):
         load(name)
@@ -69,12 +73,15 @@ class _Forks:
         signal.set_wakeup_fd(self._wakes)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         for each in (self._listener, self._woken, STDIN):
             self._selector.register(each, selectors.EVENT_READ)
-        while self._turn():
-            pass
-        for pid in tuple(self._asking):
-            _kill(pid)
+        try:
+            while self._turn():
+                pass
+        finally:
+            for pid in tuple(self._asking):
+                _kill(pid)
 
     def _turn(self) -> bool:
         for key, _ in self._selector.select():
@@ -111,6 +118,7 @@ class _Forks:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self._selector.close()
         for each in (*self._asking.values(), self._listener):
             each.close()
