@@ -8,7 +8,7 @@ How likely it is that the market's ways changed within the last two weeks, and h
 # cell 4 of notebooks/features/change_point.ipynb
 import math
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -72,11 +72,19 @@ def start(params: Params = PARAMS) -> Runs:
     )
 
 
+@cache
+def _gammas(shape: float, upto: int) -> FloatArray:
+    """Return the logarithms of the gamma functions' ratio (upto,) by what a run has seen."""
+    shapes = [shape + 0.5 * n for n in range(upto)]
+    return np.array([math.lgamma(a + 0.5) - math.lgamma(a) for a in shapes])
+
+
 def _predictive(runs: Runs, x: float) -> FloatArray:
     """Return the density (m,) of `x` under each run: Student's t with 2 shape degrees of freedom."""
     freedom = 2.0 * runs.shape
     width = runs.scale * (runs.strength + 1.0) / (runs.shape * runs.strength)
-    gammas = np.array([math.lgamma(a + 0.5) - math.lgamma(a) for a in runs.shape.tolist()])
+    longest = int(runs.length[-1])  # the runs are kept in order of their length
+    gammas = _gammas(float(runs.shape[0] - 0.5 * runs.length[0]), 2 ** longest.bit_length())[runs.length]
     spread = 1.0 + (x - runs.mean) ** 2 / (freedom * width)
     return np.exp(gammas - 0.5 * np.log(freedom * math.pi * width) - (runs.shape + 0.5) * np.log(spread))
 

@@ -136,3 +136,12 @@ def test_client_is_whom_a_proxy_names_where_a_name_is_configured_and_else_who_co
         scope = {"type": "http", "client": (client, 1), "headers": forwarded, "scheme": "http"}
         asyncio.run(made[0].loaded_app(scope, None, None))  # type: ignore[arg-type]
     assert seen == [("203.0.113.9" if is_behind else "127.0.0.1"), "198.51.100.7"]
+
+
+def test_page_in_two_parts_does_not_wait_for_an_acknowledgement() -> None:
+    with serve.bound("127.0.0.1", 0) as listener:
+        listener.listen()
+        with socket.create_connection(listener.getsockname()):
+            accepted, _ = listener.accept()
+            with accepted:
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

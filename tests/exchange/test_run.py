@@ -248,3 +248,10 @@ def test_start_after_the_last_recorded_bar_is_refused_with_that_day(tmp_path: Pa
 def test_bound_socket_listens_on_loopback_only() -> None:
     with bound("127.0.0.1", 0) as listening:
         assert listening.getsockname()[0] == "127.0.0.1"
+
+
+def test_reply_in_two_parts_does_not_wait_for_an_acknowledgement() -> None:
+    with bound("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
