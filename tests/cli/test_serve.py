@@ -1,6 +1,7 @@
 """`qgtm serve` where something is missing: the page is shown all the same, and no stranger is let in."""
 
 import asyncio
+import socket
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
