@@ -2,7 +2,9 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 import requests
@@ -11,13 +13,16 @@ from urllib3 import HTTPResponse
 
 from qgtm.exchange.core import Exchange
 from qgtm.exchange.gate import HTML, LIMITED, Gate, Now, Reply
-from qgtm.exchange.wire import request_from_url
-from qgtm.simulation.broker import CALL_S, LIMIT_S, Wire
+from qgtm.exchange.wire import Request, request_from_url
+from qgtm.simulation.broker import CALL_S, LATE_FOR, LIMIT_S, RESCALED, Wire
 from qgtm.simulation.timeline import Timeline
 
 REFUSED: Final = b'{"code":40310000,"message":"insufficient buying power"}'
 REVOKED: Final = b'{"code":40110000,"message":"request is not authorized"}'
 ORDERS: Final = "/v2/orders"
+DAY: Final = timedelta(days=1)  # a daily bar is stamped with the midnight before it
+AGAIN: Final = "again"
+NEVER: Final = "2000-01-01T00:00:00+00:00"
 
 
 class Place(Protocol):
@@ -117,6 +122,88 @@ class WeatheredAdapter(BaseAdapter):
         return content
 
 
+class VendorAdapter(BaseAdapter):
+    """Answer the data client's `requests` session from the exchange, with the prices' weather in between."""
+
+    def __init__(self, place: Place, wire: Wire) -> None:
+        super().__init__()
+        self._line = place.line
+        self._gate = Gate(place.exchange, per_minute=1_000_000)
+        self._wire = wire
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
+        verify: bool | str = True,
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Return the vendor's answer: bars or the latest quotes, whole, late, spoilt or without an end."""
+        asked = request_from_url(request.method or "GET", request.url or "", b"", request.headers)
+        what, weather, chance = asked.path.removeprefix("/v2/stocks/"), self._wire.weather, self._wire.chance
+        self._wire.spend(CALL_S / 2)
+        if weather.strikes("bars_fail" if what == "bars" else "quotes_fail", chance):
+            return _response(request, 503, HTML)
+        now = Now(self._line.venue_at, self._line.process_s, self._line.venue_at.timestamp())
+        reply = self._gate.reply(_rewound(asked), now)
+        body = json.loads(reply.content)
+        if what == "bars" and reply.status == 200:
+            self._bend_bars(body)
+        elif what == "quotes/latest" and reply.status == 200:
+            self._bend_quotes(body["quotes"])
+        return _response(request, reply.status, json.dumps(body).encode(), reply.headers)
+
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
+
+    def _bend_bars(self, body: dict[str, Any]) -> None:
+        weather, bars = self._wire.weather, body["bars"]
+        if weather.bars_late:
+            newest = max((rows[-1]["t"] for rows in bars.values() if rows), default="")
+            if datetime.fromisoformat(newest or NEVER) > self._line.venue_at - LATE_FOR - DAY:
+                weather.note("bars_late")
+                body["bars"] = {
+                    name: [row for row in rows if row["t"] != newest] for name, rows in bars.items()
+                }
+        if weather.bars_times != 1.0:
+            weather.note("bars_times")
+            for row in (row for name in RESCALED for row in body["bars"].get(name, ())):
+                row.update({field: row[field] * weather.bars_times for field in "ohlc"})
+        if weather.strikes("pages_endless", self._wire.chance):
+            body["next_page_token"] = AGAIN
+
+    def _bend_quotes(self, quotes: dict[str, dict[str, Any]]) -> None:
+        weather, chance = self._wire.weather, self._wire.chance
+        if weather.quotes_stale_s:
+            weather.note("quotes_stale_s")
+        for name, quote in list(quotes.items()):
+            at = datetime.fromisoformat(quote["t"]) - timedelta(seconds=weather.quotes_stale_s)
+            quote["t"] = at.isoformat()
+            if weather.strikes("quotes_missing", chance):
+                del quotes[name]
+            elif weather.strikes("quotes_spoilt", chance):
+                quote.update(chance.choice(SPOILT_QUOTES)(quote["bp"], quote["ap"]))
+
+
+def _rewound(asked: Request) -> Request:
+    """Return a request for the page that never ends as one for the first page."""
+    if asked.query.get("page_token") != AGAIN:
+        return asked
+    return replace(asked, query={name: value for name, value in asked.query.items() if name != "page_token"})
+
+
+SPOILT_QUOTES: Final[tuple[Callable[[float, float], dict[str, Any]], ...]] = (
+    lambda bid, ask: {"bp": 0, "ap": 0},
+    lambda bid, ask: {"bp": bid * 10, "ap": ask * 10},
+    lambda bid, ask: {"bp": float("nan")},
+    lambda bid, ask: {"ap": bid / 2},
+    lambda bid, ask: {"bp": -bid},
+    lambda bid, ask: {"bp": "half a number"},
+)
+
+
 def _closed(body: dict[str, Any]) -> bytes:
     """Return the clock of a market that is closed until its next regular open."""
     return json.dumps({**body, "is_open": False}).encode()
@@ -135,6 +222,6 @@ def _response(
     return response
 
 
-def adapter_on(place: Place, wire: Wire) -> BaseAdapter:
-    """Return the way of one process's real client to the exchange."""
-    return WeatheredAdapter(place, wire)
+def adapter_on(place: Place, wire: Wire, *, is_data: bool = False) -> BaseAdapter:
+    """Return the way of one process's real client to the exchange: to its orders, or to its prices."""
+    return VendorAdapter(place, wire) if is_data else WeatheredAdapter(place, wire)

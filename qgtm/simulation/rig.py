@@ -56,7 +56,7 @@ class Ground(Protocol):
     tape: Tape
     config: Config
     state_dir: StateDir
-    adapter: Callable[[Any, Any], BaseAdapter] | None  # the real client's way in, None for none
+    adapter: Callable[..., BaseAdapter] | None  # the real client's way in, None for none
     tampered: str
 
     def effect(self, what: str, life: Life) -> None:
@@ -229,6 +229,16 @@ class VirtualRig(Rig):
 
     def _feed(self, where: Endpoints, budget: CallBudget) -> AlpacaFeed:
         ground: Ground = self.ground
+        if ground.adapter is not None:
+            return AlpacaFeed(
+                self._alpaca_keys(),
+                where.data_url,
+                budget,
+                now=self.clock.now,
+                closes_at=lambda day: found.close_at if (found := self.calendar.session_on(day)) else None,
+                feed=self.config.broker.feed,
+                adapter=ground.adapter(ground, Reader(ground, self.life), is_data=True),
+            )
         made: AlpacaFeed = _any(WeatheredFeed(ground.tape, Spell(ground.line), Reader(ground, self.life)))
         return made
 

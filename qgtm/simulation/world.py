@@ -76,7 +76,7 @@ class World:
     config: Config
     folder: Path
     listener: Listener = lambda mark: None
-    adapter: Callable[[Any, Any], BaseAdapter] | None = None
+    adapter: Callable[..., BaseAdapter] | None = None
     line: Timeline = field(init=False)
     exchange: Exchange = field(init=False)
     disk: Disk = field(init=False, default_factory=Disk)
