@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NoReturn
 
+from qgtm.core.bar import BarSet
+from qgtm.core.corporate_action import CorporateAction
 from qgtm.core.errors import FeedError
 from qgtm.core.fact import Fact
 from qgtm.core.instant import NEW_YORK
@@ -19,10 +21,15 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a feed gave: facts, and in words what of it is missing though the vendor answered."""
+    """What a feed gave: facts, and in words what of it is missing though the vendor answered.
+
+    The feed of prices gives raw bars and corporate actions as well.
+    """
 
     facts: tuple[Fact, ...]
     missing: tuple[str, ...] = ()
+    bars: tuple[BarSet, ...] = ()
+    actions: tuple[CorporateAction, ...] = ()
 
 
 def as_fetched(facts: Iterable[Fact], at: datetime) -> tuple[Fact, ...]:

@@ -224,16 +224,28 @@ class LakeWriter(Lake):
             raise FeedError(f"{stranger} is no series of this store: name it in core/series.py first.")
         return self._append("facts", [(f.series, us_of(f.at), us_of(f.known_at), (f.value,)) for f in facts])
 
-    def append_bars(self, sets: Sequence[BarSet]) -> int:
-        """Keep raw bars that say something new, and return how many did. Raises FeedError."""
+    def append_bars(self, sets: Sequence[BarSet], now: datetime | None = None) -> int:
+        """Keep raw bars that say something new, and return how many did. Raises FeedError.
+
+        With `now`, a bar that corrects one which is there is known from then on: what a decision saw stays.
+        """
         rows = []
         for bars in sets:
             day_us, known = us_of_day(bars.session), us_of(bars.known_at)
+            later = known if now is None else max(known, us_of(now))
             rows += [
-                (symbol, day_us, known, (bar.open, bar.high, bar.low, bar.close, bar.volume))
+                (
+                    symbol,
+                    day_us,
+                    later if self._holds(symbol, day_us) else known,
+                    (bar.open, bar.high, bar.low, bar.close, bar.volume),
+                )
                 for symbol, bar in bars.bars.items()
             ]
         return self._append("bars", rows)
+
+    def _holds(self, symbol: str, day_us: int) -> bool:
+        return bool((self._of("bars", symbol).described == day_us).any())
 
     def append_actions(self, actions: Sequence[CorporateAction]) -> int:
         """Keep splits and dividends that say something new, and return how many did. Raises FeedError."""

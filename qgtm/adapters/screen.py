@@ -14,6 +14,8 @@ import numpy as np
 from qgtm.adapters.lake import Window
 from qgtm.adapters.quarantine import Held, Quarantine, Released, item_of_fact
 from qgtm.adapters.vintage import us_of
+from qgtm.core.bar import BarSet
+from qgtm.core.corporate_action import CorporateAction
 from qgtm.core.fact import Fact
 from qgtm.core.series import SERIES, Cadence
 from qgtm.features.bars import FloatArray
@@ -40,6 +42,14 @@ class Known(Protocol):
 
     def append(self, facts: Sequence[Fact]) -> int:
         """Keep the facts that say something new; return how many did. Raises FeedError."""
+        ...
+
+    def append_bars(self, sets: Sequence[BarSet], now: datetime) -> int:
+        """Keep the raw bars that say something new. Raises FeedError."""
+        ...
+
+    def append_actions(self, actions: Sequence[CorporateAction]) -> int:
+        """Keep the splits and dividends that say something new. Raises FeedError."""
         ...
 
 
@@ -76,6 +86,14 @@ class ScreenedStore:
         for item in fresh.keys() - waiting.keys():
             self._say(f"{fresh[item].why}. It waits: `qgtm data --release {item} --reason ...` takes it.")
         return new
+
+    def append_bars(self, sets: Sequence[BarSet], now: datetime) -> int:
+        """Keep raw bars; whoever decides on bars judges their scale, and the audit does."""
+        return self._store.append_bars(sets, now)
+
+    def append_actions(self, actions: Sequence[CorporateAction]) -> int:
+        """Keep splits and dividends."""
+        return self._store.append_actions(actions)
 
     def _from_now(self, fact: Fact) -> Fact:
         return replace(fact, known_at=max(fact.known_at, self._now()))

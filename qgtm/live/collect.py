@@ -16,6 +16,8 @@ from typing import Any, Final, Protocol
 from qgtm.adapters.feed_form import Taken, as_fetched
 from qgtm.adapters.fetch import Clock
 from qgtm.adapters.files import explained, unread, write_atomic
+from qgtm.core.bar import BarSet
+from qgtm.core.corporate_action import CorporateAction
 from qgtm.core.errors import ConfigError, QgtmError
 from qgtm.core.fact import Fact
 from qgtm.core.instant import instant_from_text, new_york_day, text_from_instant
@@ -40,6 +42,14 @@ class FactStore(Protocol):
 
     def append(self, facts: Sequence[Fact]) -> int:
         """Keep the facts that say something new; return how many did. Raises QgtmError or OSError."""
+        ...
+
+    def append_bars(self, sets: Sequence[BarSet], now: datetime) -> int:
+        """Keep the raw bars that say something new; a correction is known from `now`. Raises as above."""
+        ...
+
+    def append_actions(self, actions: Sequence[CorporateAction]) -> int:
+        """Keep the splits and dividends that say something new. Raises as above."""
         ...
 
 
@@ -224,7 +234,7 @@ class Collector:
         try:
             new = self._begun(feed, before, now)
             taken = feed.look(now)
-            new += self._kept(as_fetched(taken.facts, self.clock.now()))
+            new += self._kept(replace(taken, facts=as_fetched(taken.facts, self.clock.now())))
         except (QgtmError, OSError) as problem:
             return self._failed(feed, before, str(problem), now)
         except Exception as problem:  # a feed that ends for a fault of ours would be missed by nobody
@@ -267,9 +277,13 @@ class Collector:
         except QgtmError as problem:
             self.say(str(problem))
 
-    def _kept(self, facts: Sequence[Fact]) -> int:
+    def _kept(self, taken: Taken) -> int:
         with self._writing:
-            return self.store.append(facts) if facts and not self._is_over else 0
+            if self._is_over:
+                return 0
+            new = self.store.append(taken.facts) if taken.facts else 0
+            new += self.store.append_bars(taken.bars, self.clock.now()) if taken.bars else 0
+            return new + (self.store.append_actions(taken.actions) if taken.actions else 0)
 
     def fill(self, feed: Feed, since: date, told: Callable[[Step], None]) -> int:
         """Fetch a feed's history since a day, step by step; return how many facts were new.
@@ -281,7 +295,7 @@ class Collector:
         if feed.back_fill is None:
             return count
         for step in feed.back_fill(since, self.clock.now()):
-            count += self._kept(step.taken.facts)
+            count += self._kept(step.taken)
             told(step)
         return count
 

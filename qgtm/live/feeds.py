@@ -5,7 +5,7 @@ key is missing is off, and its name and the key are said. Times are New York's, 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from qgtm.adapters.alpaca_line import Line
 from qgtm.adapters.calendar import Calendar, xnys
 from qgtm.adapters.chance import random_fraction
 from qgtm.adapters.feed_cot import CotFeed
+from qgtm.adapters.feed_daily import DailyFeed
 from qgtm.adapters.feed_form import Taken
 from qgtm.adapters.feed_fred import CPI, EMPLOYMENT, FredFeed, released_at
 from qgtm.adapters.feed_minutes import MinuteFeed
@@ -327,6 +328,12 @@ def _options(making: Making, releases: Releases) -> Feed:
 def _minutes(making: Making, releases: Releases) -> Feed:
     fetcher = _broker(making)
     feed = _minute_feed(making, fetcher, releases)
+    daily = DailyFeed(fetcher, making.calendar.sessions, feed, making.config.broker.feed)
+
+    def look(now: datetime) -> Taken:
+        since = new_york_day(now) - LOOK_BACK
+        minutes, bars = feed.fetch(since, now), daily.fetch(since, now)
+        return replace(bars, facts=minutes.facts, missing=(*minutes.missing, *bars.missing))
 
     def moments(open_at: datetime, close_at: datetime) -> list[datetime]:
         half_hour, fix = open_at + timedelta(minutes=31), open_at + timedelta(minutes=91)
@@ -344,11 +351,12 @@ def _minutes(making: Making, releases: Releases) -> Feed:
             last = first + timedelta(days=MINUTE_DAYS - 1)
             until = min(now, aware_utc(datetime.combine(last, time(23, 59), NEW_YORK)))
             yield Step(f"minutes of {first} to {last}", feed.fetch(first, until))
+            yield Step(f"bars of {first} to {last}", daily.fetch(first, until, is_back_fill=True))
             first = last + timedelta(days=1)
 
     return Feed(
         name=FeedName.OHLCV.value,
-        look=lambda now: feed.fetch(new_york_day(now) - LOOK_BACK, now),
+        look=look,
         next_due=lambda after: _next_at(making.calendar, after, moments),
         back_fill=fill,
         close=fetcher.close,

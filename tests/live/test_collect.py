@@ -10,6 +10,8 @@ import pytest
 
 from qgtm.adapters.clock import ManualClock, SystemClock
 from qgtm.adapters.feed_form import Taken
+from qgtm.core.bar import BarSet
+from qgtm.core.corporate_action import CorporateAction
 from qgtm.core.errors import ConfigError, FeedError
 from qgtm.core.fact import Fact
 from qgtm.live.collect import Board, Collector, Feed, Step, Word, words_from
@@ -23,10 +25,20 @@ class Shelf:
 
     def __init__(self) -> None:
         self.facts: list[Fact] = []
+        self.bars: list[BarSet] = []
+        self.actions: list[CorporateAction] = []
 
     def append(self, facts: Sequence[Fact]) -> int:
         self.facts += facts
         return len(facts)
+
+    def append_bars(self, sets: Sequence[BarSet], now: datetime) -> int:
+        self.bars += sets
+        return len(sets)
+
+    def append_actions(self, actions: Sequence[CorporateAction]) -> int:
+        self.actions += actions
+        return len(actions)
 
 
 def fact(series: str = "DFF", at: datetime = NOW - HOUR, known_at: datetime = NOW - HOUR) -> Fact:

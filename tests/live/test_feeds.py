@@ -10,8 +10,11 @@ import pytest
 from qgtm.adapters.clock import ManualClock
 from qgtm.adapters.files import StateDir
 from qgtm.config import Config, config_from_text
+from qgtm.core.bar import BarSet
+from qgtm.core.corporate_action import CorporateAction
 from qgtm.core.fact import Fact
 from qgtm.core.series import SERIES, FeedName
+from qgtm.core.universe import SYMBOLS
 from qgtm.exchange.core import Exchange
 from qgtm.exchange.market.synthetic import SyntheticMarket
 from qgtm.keys import Keys, Secret
@@ -39,10 +42,20 @@ class Shelf:
 
     def __init__(self) -> None:
         self.facts: list[Fact] = []
+        self.bars: list[BarSet] = []
+        self.actions: list[CorporateAction] = []
 
     def append(self, facts: Sequence[Fact]) -> int:
         self.facts += facts
         return len(facts)
+
+    def append_bars(self, sets: Sequence[BarSet], now: datetime) -> int:
+        self.bars += sets
+        return len(sets)
+
+    def append_actions(self, actions: Sequence[CorporateAction]) -> int:
+        self.actions += actions
+        return len(actions)
 
     def series(self) -> set[str]:
         return {fact.series for fact in self.facts}
@@ -283,3 +296,12 @@ def test_the_collector_runs_them_all_and_ends_when_told(rig: Rig) -> None:
     assert words["options_vol"].next_due_at == NOW.replace(
         day=17, minute=30
     )  # Monday, half an hour before the close
+
+
+def test_raw_bars_and_actions_come_with_the_feed_of_prices(rig: Rig) -> None:
+    assert rig.look("ohlcv") == ""
+    newest = rig.store.bars[-1]
+    told = MARKET.figures("GLD", newest.session)
+    assert told is not None
+    assert (newest.bars["GLD"].open, newest.bars["GLD"].close) == (told[0], told[3])
+    assert set(newest.bars) == set(SYMBOLS)
