@@ -4,6 +4,7 @@ Each takes one guard away, or breaks one promise, in the smallest way that still
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 from _pytest.monkeypatch import MonkeyPatch
 
 from qgtm.adapters import call_budget
+from qgtm.adapters.audit import Audit
 from qgtm.core.effects import Cancel, CancelAll, FetchQuotes, PollOrders, SampleAccount
 from qgtm.core.events import (
     AlertRaised,
+    Booted,
     BreakAccepted,
     BreakFound,
     BrokerFound,
@@ -21,6 +24,7 @@ from qgtm.core.events import (
     Event,
     IntentFormed,
     Latched,
+    LimitsChanged,
     ModeChanged,
     OrderUpdated,
     SessionOpened,
@@ -29,8 +33,9 @@ from qgtm.core.events import (
 from qgtm.core.mode import Latch, Mode
 from qgtm.core.outcome import Allowed
 from qgtm.engine import flatten, intent, live_loop, state
-from qgtm.live import daemon, hands, kernel, perform, reconciliation
+from qgtm.live import daemon, groundwork, hands, kernel, perform, reconciliation
 from qgtm.risk import checks
+from qgtm.risk.limits import texts
 from qgtm.simulation import disk, people
 from qgtm.simulation import rig as virtual
 from qgtm.watchdog import kernel as watching
@@ -351,6 +356,94 @@ def bars_of_today_decide(patch: MonkeyPatch) -> None:
     patch.setattr(live_loop, "_overdue", overdue)
 
 
+def soft_cap_halves_again(patch: MonkeyPatch) -> None:
+    from qgtm.risk import kill_switch
+
+    whole = kill_switch._marked
+
+    def marked(after: Any, before: Any, trigger: Any, now: Any) -> Any:
+        return whole(after, replace(before, override_floor_frac=None), trigger, now)
+
+    patch.setattr(kill_switch, "_marked", marked)
+
+
+def soft_cap_halves_nothing(patch: MonkeyPatch) -> None:
+    whole = live_loop.halved
+
+    def halved(at: Any) -> Any:
+        targets = whole(at)
+        return replace(targets, weights={name: 2 * weight for name, weight in targets.weights.items()})
+
+    patch.setattr(live_loop, "halved", halved)
+    patch.setattr(intent, "_under_ceiling", lambda at, symbol, target: target)
+
+
+def ramp_hurries(patch: MonkeyPatch) -> None:
+    whole = state.session_opened
+
+    def opened(switch: Any, session: Any) -> Any:
+        return whole(replace(whole(switch, session), ramp_session=None), session)
+
+    patch.setattr(state, "session_opened", opened)
+
+
+def ramp_grows_at_each_boot(patch: MonkeyPatch) -> None:
+    whole = state.CHANGES[Booted]
+
+    def change(at: Any, event: Any) -> Any:
+        after = whole(at, event)
+        step = min(after.switch.ramp_step + 1, 5)
+        return replace(after, switch=replace(after.switch, ramp_step=step))
+
+    patch.setitem(state.CHANGES, Booted, change)
+
+
+def boot_forgets_the_peak(patch: MonkeyPatch) -> None:
+    whole = state.booted
+    lower = Decimal("0.95")
+    patch.setattr(
+        state,
+        "booted",
+        lambda at: replace(whole(at), high_water_mark_usd=at.high_water_mark_usd * lower),
+    )
+
+
+def boot_forgets_a_halt(patch: MonkeyPatch) -> None:
+    whole = groundwork._restored
+
+    def restored(rig: Any) -> Any:
+        at = whole(rig)
+        rig.kernel.state = replace(at, switch=replace(at.switch, mode=Mode.ACTIVE))
+        return rig.kernel.state
+
+    patch.setattr(groundwork, "_restored", restored)
+
+
+def daemon_deploys_what_it_finds(patch: MonkeyPatch) -> None:
+    patch.setattr(groundwork, "_is_first", lambda rig, sha: True)
+
+
+def file_loosens_limits(patch: MonkeyPatch) -> None:
+    def limits(at: Any, file: Any) -> list[Event]:
+        return [LimitsChanged(limits=texts(file), reason="as the file says", by="the configuration file")]
+
+    patch.setattr(groundwork, "limits_at_boot", limits)
+
+
+def flipped_bit_is_believed(patch: MonkeyPatch) -> None:
+    patch.setattr(virtual.VirtualRig, "audit", lambda self: Audit(0, self.ground.disk.head, None))
+
+
+def process_without_memory_limps(patch: MonkeyPatch) -> None:
+    whole = daemon.Loop.turn
+
+    def turn(self: Any) -> None:
+        with suppress(MemoryError):
+            whole(self)
+
+    patch.setattr(daemon.Loop, "turn", turn)
+
+
 PLANTED: dict[str, tuple[Plant, str]] = {
     "acts before it writes": (acts_before_it_writes, "V3"),
     "intents are not written": (intents_are_not_written, "V3 V4"),
@@ -382,6 +475,16 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "one sample is enough": (one_sample_is_enough, "V26"),
     "the kill stops nothing": (kill_leaves_unsent_orders_wanted, "V5 V7 V6"),
     "today's bars decide on today": (bars_of_today_decide, "V17"),
+    "the soft cap halves again": (soft_cap_halves_again, "V6"),
+    "the soft cap halves nothing": (soft_cap_halves_nothing, "V6"),
+    "the ramp hurries": (ramp_hurries, "V20"),
+    "the ramp grows at each boot": (ramp_grows_at_each_boot, "V20 V12"),
+    "a boot forgets the peak": (boot_forgets_the_peak, "V12"),
+    "a boot forgets a halt": (boot_forgets_a_halt, "V12"),
+    "a daemon deploys what it finds": (daemon_deploys_what_it_finds, "V18"),
+    "a file loosens limits": (file_loosens_limits, "V18"),
+    "a flipped bit is believed": (flipped_bit_is_believed, "V21"),
+    "a process without memory limps": (process_without_memory_limps, "V25"),
 }
 
 # Where a bug shows only when something rare is met: these classes strike on every day that is not calm.
@@ -410,4 +513,14 @@ FOCUS: dict[str, frozenset[str]] = {
     "money in is booked twice": frozenset({"deposit"}),
     "own fills are not caught up": frozenset({"kill"}),
     "today's bars decide on today": frozenset(),
+    "the soft cap halves again": frozenset({"soft", "override"}),
+    "the soft cap halves nothing": frozenset({"soft"}),
+    "the ramp hurries": frozenset({"hard"}),
+    "the ramp grows at each boot": frozenset({"hard", "kill"}),
+    "a boot forgets the peak": frozenset({"kill"}),
+    "a boot forgets a halt": frozenset({"hard", "kill"}),
+    "a daemon deploys what it finds": frozenset({"changed"}),
+    "a file loosens limits": frozenset({"loosened"}),
+    "a flipped bit is believed": frozenset({"bit flip"}),
+    "a process without memory limps": frozenset({"no memory"}),
 }

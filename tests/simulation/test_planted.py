@@ -15,8 +15,8 @@ FOUND = json.loads(Path(__file__).with_name("planted.json").read_text("utf-8"))
 MOST_SEEDS, DAYS = 500, 4
 
 
-def test_there_are_thirty_planted_bugs_and_a_seed_for_each() -> None:
-    assert len(PLANTED) >= 30
+def test_there_are_forty_planted_bugs_and_a_seed_for_each() -> None:
+    assert len(PLANTED) >= 40
     assert set(FOUND) == set(PLANTED)
     assert all(0 <= seed < MOST_SEEDS for seed in FOUND.values())
 

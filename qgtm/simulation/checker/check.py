@@ -603,7 +603,9 @@ class Checker:
             self.broken("V6", problem)
 
     def _deployed_row(self, row: Row, body: Mapping[str, Any]) -> None:
-        self.deployment.deployed(body)
+        problem = self.deployment.deployed(body)
+        if problem:
+            self.broken("V18", problem)
 
     def _booted_row(self, row: Row, body: Mapping[str, Any]) -> None:
         self.known.epoch = body["epoch"]

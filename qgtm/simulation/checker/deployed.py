@@ -7,6 +7,7 @@ from typing import Any
 
 from qgtm.simulation.checker.known import Bounds
 
+PERSONS = ("OpA", "OpB")
 OWN = "single_name_override_frac"
 
 
@@ -18,9 +19,11 @@ class Deployment:
     code_sha: str = ""
     limits: dict[str, Decimal] = field(default_factory=dict)
 
-    def deployed(self, body: Mapping[str, Any]) -> None:
-        """Hear what was put to work."""
+    def deployed(self, body: Mapping[str, Any]) -> str:
+        """Hear what was put to work; return what is wrong with it: after the first start a person deploys."""
+        is_first = not self.manifest_sha
         self.manifest_sha, self.code_sha = body["manifest_sha"], body["code_sha"]
+        return "" if is_first or body["by"] in PERSONS else f"{body['by']} deployed {self.manifest_sha[:8]}"
 
     def booted(self, body: Mapping[str, Any]) -> str:
         """Return what is wrong with what a daemon runs."""
