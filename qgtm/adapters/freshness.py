@@ -89,11 +89,14 @@ def _feed(
     if feed is FeedName.OHLCV:
         stands.insert(0, _bars(session, now))
     newest = max((each.at for each in stands if each.at is not None), default=None)
-    if off:
-        return FeedStands(feed=feed, at=newest, standing=Standing.OFF, why=off, series=tuple(stands))
     judged = [each for each in stands if each.name not in NOW_AND_THEN]
     if feed is FeedName.OHLCV:
-        judged = stands[:1]  # what a session's minutes leave is told, and only some rules need it
+        newest, judged = (
+            stands[0].at,
+            stands[:1],
+        )  # what a session's minutes leave is told, and only some rules need it
+    if off:
+        return FeedStands(feed=feed, at=newest, standing=Standing.OFF, why=off, series=tuple(stands))
     standing = _together(judged)
     why = "" if standing in GOOD else _why(judged)
     return FeedStands(feed=feed, at=newest, standing=standing, why=why, series=tuple(stands))
@@ -111,7 +114,7 @@ def _together(series: list[SeriesStands]) -> Standing:
 def _why(series: list[SeriesStands]) -> str:
     late = [each for each in series if each.standing is Standing.STALE and each.due_at is not None]
     empty = [each.name for each in series if each.standing is Standing.EMPTY]
-    said = [f"{each.name} was due by {_clock(each.due_at)}" for each in late if each.due_at is not None]
+    said = [f"{each.name} due by {_clock(each.due_at)}" for each in late if each.due_at is not None]
     said += [f"nothing of {_few(empty)}"] if empty else []
     return _few(said, "; ")
 

@@ -154,7 +154,7 @@ def known(name: str) -> Fact:
         FeedName.COT: "2023-03-07 05:00",
         FeedName.OPTIONS_VOL: "2023-03-10 20:30",
         FeedName.SENTIMENT: "2023-03-12 15:00",
-        FeedName.OHLCV: "2023-03-10 16:00",
+        FeedName.OHLCV: "2023-03-10 21:30",
     }[feed]
     return Fact(name, utc(text), utc(text), 1.0)
 
@@ -165,7 +165,7 @@ def test_feeds_of_a_quiet_sunday_are_fresh_and_positions_on_schedule() -> None:
     assert {feed.value: each.standing.value for feed, each in found.items()} == {
         "ohlcv": "fresh", "cot": "on schedule", "fred": "fresh", "options_vol": "fresh", "sentiment": "fresh",
     }  # fmt: skip
-    assert found[FeedName.OHLCV].at == utc("2023-03-10 21:00")
+    assert found[FeedName.OHLCV].at == utc("2023-03-10 21:00")  # of the bars, not of the last minutes
     assert all(each.why == "" and each.is_good for each in found.values())
 
 
@@ -178,7 +178,7 @@ def test_one_series_that_is_late_makes_its_feed_stale_and_no_other() -> None:
     found = {each.feed: each for each in freshness(last, day("2023-03-10"), SUNDAY, {})}
     fred = found.pop(FeedName.FRED)
     assert (fred.standing, fred.is_good) == (Standing.STALE, False)
-    assert fred.why == "GVZCLS was due by Tue 07 Mar 09:36 New York; nothing of SOFR"
+    assert fred.why == "GVZCLS due by Tue 07 Mar 09:36 New York; nothing of SOFR"
     assert all(each.is_good for each in found.values())
 
 

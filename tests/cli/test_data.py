@@ -155,7 +155,7 @@ def test_feed_that_came_to_a_halt_is_stale_with_what_is_late(
         "ohlcv": "stale", "cot": "stale", "fred": "off", "options_vol": "stale", "sentiment": "stale",
     }  # fmt: skip
     assert found["fred"]["why"] == "FRED_API_KEY not set"
-    assert "REDDIT_GOLD_COUNT was due by" in found["sentiment"]["why"]
+    assert "REDDIT_GOLD_COUNT due by" in found["sentiment"]["why"]
     assert "✗ stale" in run(capsys, "--freshness")[1]
 
 
