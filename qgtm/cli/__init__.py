@@ -37,6 +37,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "audit": "check the journal's chain, and read what stands in it",
         "report": "make the Sunday report",
         "incident": "make the report of a halt that closed everything",
+        "sweep": "back-test a strategy over a grid of its parameters, and draw the map",
         "leaks": "show that look-ahead would be found, on thirty planted leaks",
     },
     "Change": {

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from asyncio import sleep
+from asyncio import Event, get_running_loop
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -162,6 +162,16 @@ class Forked:
             self._hear(PATIENCE_S)
         return self.returncode
 
+    async def told(self) -> None:
+        """Return when there is something to hear of it."""
+        loop, heard = get_running_loop(), Event()
+        line = self._line.fileno()
+        loop.add_reader(line, heard.set)
+        try:
+            await heard.wait()
+        finally:
+            loop.remove_reader(line)
+
     def send_signal(self, number: int) -> None:
         """Send a signal to the kernel and what it started."""
         if self.poll() is None:
@@ -212,15 +222,15 @@ class ForkProvisioner(LocalProvisioner):
             LOG.warning("No kernel could be forked (%s); one is started instead.", problem)
             return await super().launch_kernel(cmd, **kwargs)
         while forked.poll() is None and not forked.is_ready:
-            await sleep(LOOK_S)
+            await forked.told()
         self.process = self._forked = forked
         self.pid = self.pgid = forked.pid
         return self.connection_info
 
     async def wait(self) -> int | None:
         """Wait for its end, which comes within milliseconds and not in tenths of a second."""
-        while await self.poll() is None:
-            await sleep(LOOK_S)
+        while self._forked is not None and self._forked.poll() is None:
+            await self._forked.told()
         return await super().wait()
 
     async def cleanup(self, restart: bool = False) -> None:
