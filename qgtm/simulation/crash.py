@@ -15,11 +15,13 @@ from random import Random
 from typing import Final
 
 from qgtm.simulation.checker import Violation
+from qgtm.simulation.ending import Ending, ending_of, unlike
 from qgtm.simulation.process import Crashed
 from qgtm.simulation.story import Story
 
 NESTED: Final = 0.25  # of the halves that die once more while they recover
 MOST_EFFECTS: Final = 20
+TWINS: Final = 4  # each so manieth crash is held against a copy that did not die
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Sweep:
 
     seed: int
     crashes: int = 0
+    twins: int = 0  # crashes that were held against a copy that did not die
     broken: list[tuple[int, str, list[Violation]]] = field(default_factory=list)
     trace_hash: str = ""
 
@@ -41,7 +44,12 @@ def sweep(make: Callable[[], Story], *, every: int = 1, first: int = 0) -> Sweep
         if story.is_healing or number % every != first % every:
             return
         found.crashes += 1
-        violations = _child(story, number)
+        begun = ending_of(story)
+        violations, dead = _child(story, number, dies=True)
+        if found.crashes % TWINS == 0 and dead is not None:
+            found.twins += 1
+            alive = _child(story, number, dies=False)[1]
+            violations += [Violation("V12", 0, "", text) for text in unlike(begun, dead, alive)]
         if violations:
             found.broken.append((number, what, violations))
 
@@ -56,8 +64,8 @@ class _Split(Crashed):
     """The copy dies here, and lives on as the one that recovers."""
 
 
-def _child(story: Story, number: int) -> list[Violation]:
-    """Return what the copy that dies here finds broken by the end of its healing."""
+def _child(story: Story, number: int, *, dies: bool) -> tuple[list[Violation], Ending | None]:
+    """Return what a copy that dies here, or lives on, finds broken by the end of its healing, and its end."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid:
@@ -65,7 +73,7 @@ def _child(story: Story, number: int) -> list[Violation]:
         with os.fdopen(reading, "rb") as pipe:
             told = pipe.read()
         os.waitpid(pid, 0)
-        found: list[Violation] = pickle.loads(told) if told else [LOST]
+        found: tuple[list[Violation], Ending | None] = pickle.loads(told) if told else ([LOST], None)
         return found
     os.close(reading)
     story.move_to(Path(tempfile.mkdtemp(prefix="copy-", dir=story.folder.parent)))
@@ -73,13 +81,15 @@ def _child(story: Story, number: int) -> list[Violation]:
     again = Random(f"{story.seed} {number}")
     story.on_effect = story.count_down
     story.heal_now()
+    if not dies:
+        return [], None  # what comes of it is told at its end
     story.crash_in = again.randint(1, MOST_EFFECTS) if again.random() < NESTED else None
     raise _Split
 
 
 def _told(story: Story, writing: int) -> None:
     with os.fdopen(writing, "wb") as pipe:
-        pickle.dump(story.checker.violations, pipe)
+        pickle.dump((story.checker.violations, ending_of(story)), pipe)
     shutil.rmtree(story.folder, ignore_errors=True)
     os._exit(0)
 

@@ -26,6 +26,7 @@ from qgtm.config import Config, load_config
 from qgtm.simulation.coverage import BIG_DAYS, gaps
 from qgtm.simulation.elsewhere import EDGES, FAULTS, INVARIANTS
 from qgtm.simulation.fault import CLASSES, RAMP_DAYS
+from qgtm.simulation.matching import differences
 from qgtm.simulation.run import DAYS, lived, swept
 
 REPO: Final = Path(__file__).resolve().parents[2]
@@ -35,6 +36,7 @@ SAID: Final = {
     "days": "days of faults, the exchange's core behind the daemon's ports",
     "ramp": "days of growing again after a hard cap and its reset",
     "client": "days of faults through the real alpaca-py",
+    "matching": "days of random orders, the exchange against a second matching",
     "crashes": "worlds of a day in which the process dies at every effect, before and after",
 }
 
@@ -53,6 +55,7 @@ WHOLE: Final = (
     Size("days", 2_000, DAYS),
     Size("ramp", 60, RAMP_DAYS),
     Size("client", 200, DAYS),
+    Size("matching", 1_000, 1),
     Size("crashes", 20, 1),
 )
 
@@ -91,7 +94,9 @@ def one_seed(kind: str, seed: int, days: int, config: Config) -> dict[str, Any]:
     clock = SystemClock()
     began_s = clock.monotonic()
     row: dict[str, Any] = {"kind": kind, "seed": seed, "days": days}
-    if kind == "crashes":
+    if kind == "matching":
+        row["broken"] = differences(seed)
+    elif kind == "crashes":
         found = swept(seed, days, config, every=1)
         row["crashes"] = found.crashes
         row["broken"] = [f"crash {n} at {what}: {list(map(str, v))}" for n, what, v in found.broken]

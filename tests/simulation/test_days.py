@@ -12,15 +12,17 @@ import pytest
 from qgtm.config import load_config
 from qgtm.simulation.checker import Checker
 from qgtm.simulation.crash import Sweep
-from qgtm.simulation.fault import CLASSES
-from qgtm.simulation.run import Lived, lived, swept
+from qgtm.simulation.fault import CLASSES, RAMP_DAYS
+from qgtm.simulation.run import Lived, empty_folder, lived, swept
+from qgtm.simulation.season import SEASONS, season_of
+from qgtm.simulation.story import Story
 
 REPO = Path(__file__).resolve().parents[2]
 CONFIG = load_config(REPO / "qgtm_config.toml", {})
 SEEDS = Path(__file__).with_name("seeds")
 DAYS = 5
 # the checker holds these over every day; the others have tests of their own
-HELD = "V1 V2 V3 V4 V5 V6 V7 V8 V9 V11 V12 V13 V14 V15 V16 V17 V18 V19 V21 V22 V25 V26".split()
+HELD = "V1 V2 V3 V4 V5 V6 V7 V8 V9 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V25 V26".split()
 
 
 def sentences(found: Lived) -> list[str]:
@@ -34,6 +36,16 @@ def sentences(found: Lived) -> list[str]:
 def test_fifty_days_of_faults_break_nothing(first: int) -> None:
     for seed in range(first, first + 10):
         assert (seed, sentences(lived(seed, DAYS, CONFIG))) == (seed, [])
+
+
+@pytest.mark.invariant("V12", "V19", "V20")
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_book_grows_again_by_sessions_that_really_opened_whatever_happens_to_clock_and_process() -> None:
+    found = [lived(seed, RAMP_DAYS, CONFIG, is_ramp=True) for seed in range(6)]
+    assert [sentences(each) for each in found] == [[]] * len(found)
+    steps = {edge for each in found for edge in each.edges if edge.startswith("ramp ")}
+    assert steps == {f"ramp {step}" for step in range(6)}
 
 
 @pytest.mark.invariant("V1", "V2", "V3", "V4", "V5", "V9", "V14", "V22")
@@ -53,6 +65,7 @@ def test_fifteen_days_through_the_real_client_break_nothing(first: int) -> None:
 def test_crash_before_or_after_an_effect_heals(seed: int, every: int, first: int) -> None:
     found: Sweep = swept(seed, 1, CONFIG, every=every, first=first)
     assert found.crashes > 5
+    assert found.twins > 0  # held against copies that did not die
     assert found.broken == []
 
 
@@ -122,6 +135,18 @@ def test_class_of_fault_strikes_alone_and_breaks_nothing(name: str) -> None:
     found = [lived(seed, 1, CONFIG, forced=frozenset({name})) for seed in (1, 2, 3)]
     assert [sentences(each) for each in found] == [[]] * len(found)
     assert any(each.faults or each.fired for each in found)
+
+
+@pytest.mark.fault("F1", "F2", "F4")
+def test_worlds_live_through_special_days() -> None:
+    struck = [name for seed in range(40) for name in special_days(seed)]
+    assert set(struck) == set(SEASONS)
+
+
+def special_days(seed: int) -> list[str]:
+    """Return what is special about the days of a seed, without living through them."""
+    with empty_folder() as folder:
+        return [n for each in Story(seed, DAYS, CONFIG, folder).sessions for n in season_of(each.day)]
 
 
 def test_checker_is_told_of_what_it_holds() -> None:
