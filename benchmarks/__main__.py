@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-ALL = ("start_up", "boot", "phone_paint", "step", "lake", "alerts", "peers")
+ALL = ("start_up", "boot", "phone_paint", "step", "lake", "features", "arrival", "alerts", "peers")
 REPO = Path(__file__).parents[1]
 PAGE = REPO / "docs/benchmarks.md"
 AIM_PER_S = 100_000
@@ -78,6 +78,14 @@ def alerts_rows(found: Found) -> list[Row]:
     ]
 
 
+def arrival_rows(found: Found) -> list[Row]:
+    """Return what a decision and its orders take."""
+    limit = f"{found['limit_ms']:.0f} ms"
+    said = f"from a session's bars to the last of {found['orders']} orders acknowledged over loopback, p99"
+    p99 = f"{found['p99_ms']:.1f} ms (median {found['p50_ms']:.1f} ms)"
+    return [(said, p99, limit, found["p99_ms"] <= found["limit_ms"])]
+
+
 def features_rows(found: Found) -> list[Row]:
     """Return what a new session's features take, for the 29 strategies and all of them."""
     rows: list[Row] = []
@@ -133,6 +141,7 @@ ROWS: dict[str, Callable[..., list[Row]]] = {
     "step": step_rows,
     "lake": lake_rows,
     "features": features_rows,
+    "arrival": arrival_rows,
     "alerts": alerts_rows,
     "peers": peers_rows,
 }

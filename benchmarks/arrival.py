@@ -6,6 +6,7 @@ intent on the disk before it is sent; the hands send on while the loop writes do
 `python -m benchmarks.arrival [ROUNDS]` prints median and 99th percentile of their sum.
 """
 
+import argparse
 import sys
 import tempfile
 import time
@@ -75,13 +76,13 @@ class Venue:
 def venue(state: Path, port: int) -> Venue:
     """Connect to the exchange in the middle of a session."""
     clock = VenueClock(state / "exchange" / "venue.json")
-    url, budget = f"http://127.0.0.1:{port}", CallBudget(time.monotonic)
+    url = f"http://127.0.0.1:{port}"
     feed = AlpacaFeed(
-        KEYS, url, budget, now=clock.now,
+        KEYS, url, CallBudget(time.monotonic), now=clock.now,
         closes_at=lambda day: found.close_at if (found := xnys().session_on(day)) else None,
     )  # fmt: skip
     config = load_config(state / "qgtm_config.toml", {})
-    return Venue(config, AlpacaBroker(KEYS, url, budget, is_urgent=False), feed, clock)
+    return Venue(config, AlpacaBroker(KEYS, url, CallBudget(time.monotonic), is_urgent=False), feed, clock)
 
 
 def round_ms(folder: Path, at: Venue, sets: Sequence[BarSet], epoch: int) -> tuple[float, int]:
@@ -111,8 +112,6 @@ def round_ms(folder: Path, at: Venue, sets: Sequence[BarSet], epoch: int) -> tup
     if refused := [fact for fact in answers if not isinstance(fact, OrderAccepted)]:
         raise RuntimeError(f"the exchange did not take an order: {refused[0]}")
     journal.close()
-    if "-v" in sys.argv:
-        print(f"{1000 * decided:.1f} ms to decide, {1000 * sent:.1f} ms to send {len(orders)} orders")
     return 1000 * (decided + sent), len(orders)
 
 
@@ -179,15 +178,18 @@ def measure(rounds: int) -> dict[str, Any]:
     }
 
 
-def main(rounds: int) -> int:
-    """Print the figures; return 1 when the limit is missed."""
-    found = measure(rounds)
+def main(arguments: list[str] | None = None) -> dict[str, Any]:
+    """Run, print, and return the figures."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.arrival", description=__doc__.splitlines()[0])
+    parser.add_argument("rounds", nargs="?", type=int, default=30)
+    found = measure(parser.parse_args(arguments).rounds)
     print(
         f"{found['rounds']} decisions from their bars to the last of {found['orders']} orders acknowledged: "
         f"median {found['p50_ms']:.1f} ms, p99 {found['p99_ms']:.1f} ms (limit {found['limit_ms']:.0f})"
     )
-    return int(found["p99_ms"] > found["limit_ms"])
+    return found
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 30))
+    found = main()
+    sys.exit(int(found["p99_ms"] > found["limit_ms"]))
