@@ -191,5 +191,5 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    found = main()
-    sys.exit(int(found["p99_ms"] > found["limit_ms"]))
+    measured = main()
+    sys.exit(int(measured["p99_ms"] > measured["limit_ms"]))
