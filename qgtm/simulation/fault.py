@@ -129,6 +129,16 @@ def _partial_fills(world: "Story", chance: Random, session: Session) -> None:
     world.plan_at(session.close_at, end)
 
 
+def _orders(chances: Callable[[Random], dict[str, Any]]) -> Plan:
+    """Return the plan of a spell that lasts while the day's orders go out."""
+
+    def plan(world: "Story", chance: Random, session: Session) -> None:
+        set_to, seconds = chances(chance), chance.uniform(300, 900)
+        world.plan_at(session.open_at + timedelta(seconds=240), lambda: world.set_weather(set_to, seconds))
+
+    return plan
+
+
 def _frames(world: "Story", chance: Random, session: Session) -> None:
     """Let frames of the stream come twice, late or not at all, while the day's orders are at work."""
     set_to = {
@@ -341,7 +351,7 @@ CLASSES: Final[dict[str, FaultClass]] = {
     "lost reply": FaultClass("A3", _spell(lambda c: {"lost": c.uniform(0.2, 0.8)}, 20, 300), told="lost"),
     "gateway": FaultClass("A4 A5", _spell(lambda c: {"gateway": c.uniform(0.2, 0.8)}, 20, 300)),
     "limited": FaultClass("A6", _spell(lambda c: {"limited": c.uniform(0.3, 1.0)}, 10, 90)),
-    "rejected": FaultClass("A7 A8 A9", _spell(lambda c: {"rejected": c.uniform(0.2, 0.8)}, 60, 400)),
+    "rejected": FaultClass("A7 A8 A9", _orders(lambda c: {"rejected": c.uniform(0.2, 0.8)})),
     "revoked": FaultClass("A10", _spell(lambda c: {"revoked": True}, 30, 300)),
     "failing": FaultClass("A11", _spell(lambda c: {"failing": c.uniform(0.3, 1.0)}, 20, 600)),
     "garbled": FaultClass("A12", _spell(lambda c: {"garbled": c.uniform(0.2, 0.7)}, 20, 200)),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from qgtm.simulation.story import Story
 
 LOOK_S: Final = 60.0
+HALTED: Final = (Mode.HALTED_HARD, Mode.HALTED_DEAD_MAN)
 LIMITS: Final = (("order_frac", "0.06"), ("order_frac", "0.09"), ("gross_frac", "1.2"), ("gross_frac", "2.4"))
 AWAY_S: Final = 900.0
 REASON: Final = "looked at both books and at the broker's own page"
@@ -78,6 +79,8 @@ class People:
     def _act_on_switch(self, state: State) -> None:
         if len(state.authority.ever) < len(self.keys):
             self._enroll()
+        elif state.switch.mode in HALTED and self._chance.random() < 0.01:
+            self.flatten(self._chance)  # to be quite sure
         elif state.switch.mode is Mode.HALTED_DEAD_MAN and state.is_flat_confirmed:
             self.put(Acknowledge(latch="dead_man", reason=REASON, by="OpA"), "OpA")
         elif state.switch.mode is Mode.REDUCING and self._chance.random() < 0.04:

@@ -11,7 +11,7 @@ SEASONS: Final[dict[str, tuple[str, tuple[date, ...]]]] = {  # rows of the catal
     "leap day": ("F4", (date(2024, 2, 29),)),
     "year end": ("F4", (date(2024, 1, 2),)),
 }
-SHARE: Final = 0.4  # of the worlds that begin for the sake of such a day
+SHARE: Final = 0.5  # of the worlds that begin for the sake of such a day
 
 
 def start_of(chance: Random, sessions: Sequence[date], usual: Sequence[date], days: int) -> date:

@@ -161,7 +161,7 @@ def report(found: Mapping[str, Tally], commit: str, on: date, config: Config) ->
         "code with the daemon holds the invariants. A seed that breaks one is replayed with",
         "`qgtm simulate --days 5 --seed SEED --until MARK` and kept in `tests/simulation/seeds`.",
         "",
-        f"Commit {commit[:12]}, configuration {config.sha[:12]}, {on:%Y-%m-%d}.",
+        f"Commit {_short(commit)}, configuration {config.sha[:12]}, {on:%Y-%m-%d}.",
         "",
         "| what ran | seeds | days | lives | crashes | broken | s a day (wall) |",
         "|---|---|---|---|---|---|---|",
@@ -193,6 +193,12 @@ def _elsewhere() -> list[str]:
     lines = _table("Faults that are injected elsewhere", "row", "why, and where", sorted(FAULTS.items()))
     lines += _table("Invariants that are held elsewhere", "id", "why, and where", sorted(INVARIANTS.items()))
     return lines + _table("Edges that no world can take", "edge", "why, and where", sorted(EDGES.items()))
+
+
+def _short(commit: str) -> str:
+    """Return a commit in twelve letters, and still with the mark that files differ from it."""
+    head, plus, mark = commit.partition("+")
+    return f"{head[:12]}{plus}{mark}"
 
 
 def _span(seeds: int) -> str:

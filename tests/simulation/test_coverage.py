@@ -3,12 +3,15 @@
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from qgtm.config import load_config
 from qgtm.simulation.coverage import gaps, strikes, wanted_edges
 from qgtm.simulation.elsewhere import EDGES, FAULTS, INVARIANTS
+from qgtm.simulation.sizes import SAID, Tally, report
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -82,3 +85,10 @@ def test_test_that_stands_in_is_there(text: str) -> None:
     assert named
     for path, name in named:
         assert f"def {name}(" in (REPO / path).read_text("utf-8") or not name, (path, name)
+
+
+def test_page_says_that_files_differ_from_the_commit() -> None:
+    config = load_config(REPO / "qgtm_config.toml", {})
+    page = report({kind: Tally() for kind in SAID}, f"{'a' * 40}+changes", date(2026, 1, 2), config)
+    assert "Commit aaaaaaaaaaaa+changes, configuration" in page
+    assert "No day was lived through." in page
