@@ -9,14 +9,21 @@ from typing import Any
 
 
 def card(
-    strategy: Mapping[str, Any], *, source: str, figures: Mapping[str, float], **words: Any
+    strategy: Mapping[str, Any],
+    *,
+    source: str,
+    figures: Mapping[str, float],
+    inputs: Mapping[str, str] | None = None,
+    **words: Any,
 ) -> dict[str, Any]:
     """Return the card of a strategy given a notebook's names, the back-test's figures and the prose.
 
-    `source` is "synthetic" or "recorded"; a strategy that only ran on synthetic bars says so
-    in place of evidence.
+    `source` is "synthetic" or "recorded"; `inputs` says it of each feed where they differ, or that one is
+    "lacking". A strategy one of whose feeds was not recorded says so in place of evidence.
     """
     named = SimpleNamespace(**strategy)
+    worth = dict.fromkeys(named.FEEDS, source) if inputs is None else dict(inputs)
+    is_recorded = all(each == "recorded" for each in worth.values())
     return {
         "name": named.NAME,
         "category": named.CATEGORY,
@@ -24,8 +31,8 @@ def card(
         "symbols": list(named.symbols),
         "warm_up_sessions": named.warm_up,
         "params": asdict(named.PARAMS),
-        "inputs": dict.fromkeys(named.FEEDS, source),
-        "evidence": "no real evidence yet" if source == "synthetic" else "in sample, no walk-forward yet",
+        "inputs": worth,
+        "evidence": "in sample, no walk-forward yet" if is_recorded else "no real evidence yet",
         "figures": {name: round(value, 6) for name, value in figures.items()},
         **words,
     }

@@ -5,6 +5,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -86,8 +87,9 @@ def titled(name: str) -> dict[str, Any]:
     }
 
 
+@cache
 def plotting() -> Any:
-    """Return HoloViews with its matplotlib backend, without what would load scripts from the network."""
+    """Return HoloViews with its matplotlib backend, set up once, without scripts from the network."""
     import holoviews as hv
     import holoviews.plotting.mpl  # it registers the backend; hv.extension would also load scripts
 

@@ -4,13 +4,15 @@ import numpy as np
 
 from qgtm.research.backtest import backtest, vectorbt_equity, vectorbt_figures
 from qgtm.research.made_up import made_up
-from qgtm.research.pictures import equity_picture, plotting, shown
+from qgtm.research.pictures import equity_picture, overlay, plotting, shown
+from qgtm.research.story import world
 
 
 def drawn() -> None:
     """Draw a picture: fonts and styles are found once."""
-    bars = made_up(20, 0)
-    shown(equity_picture(bars, np.linspace(1.0, 2.0, 20)), text="a line")
+    bars = world("synthetic", 20, 0).bars  # and the calendar is read
+    line = np.linspace(1.0, 2.0, 20)
+    shown(equity_picture(bars, line), overlay(bars, [("one", line), ("two", -line)], "two"), text="lines")
     plotting().Store.options()
 
 

@@ -39,6 +39,14 @@ def test_card_of_recorded_bars_says_that_it_is_in_sample() -> None:
     assert made["kill_condition"] == "never"
 
 
+@pytest.mark.mistake(14)
+def test_card_with_a_feed_that_was_not_recorded_says_that_there_is_no_evidence() -> None:
+    inputs = {"ohlcv": "recorded", "fred": "lacking"}
+    made = card(NAMES | {"FEEDS": ("ohlcv", "fred")}, source="recorded", figures={}, inputs=inputs)
+    assert made["inputs"] == inputs
+    assert made["evidence"] == "no real evidence yet"
+
+
 def test_card_is_written_where_the_product_says(tmp_path: Path) -> None:
     made = card(NAMES, source="synthetic", figures={})
     path = write_card({"nb": "x.ipynb", "card": str(tmp_path / "cards" / "made.json")}, made)

@@ -1,0 +1,152 @@
+"""What a strategy did, told alike in all notebooks: its back-test, its pictures, a second book, its card."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from qgtm.core.series import SERIES, FeedName
+from qgtm.features.bars import Bars, FloatArray
+from qgtm.features.panel import Panel
+from qgtm.features.regime import FEATURES, LEVELS
+from qgtm.features.seen import Seen
+from qgtm.research.backtest import SESSIONS_A_YEAR, Backtest, backtest, vectorbt_equity, vectorbt_figures
+from qgtm.research.card import card, write_card
+from qgtm.research.history import evidence, history_from_folder
+from qgtm.research.made_up_panel import made_up_seen
+from qgtm.research.pictures import (
+    Picture,
+    drawdown_picture,
+    equity_picture,
+    overlay,
+    position_picture,
+    shown,
+)
+
+HALF_A_YEAR = 126
+NEEDED = ("NAME", "CATEGORY", "FEEDS", "symbols", "warm_up", "PARAMS", "signal")
+RUN = ("source", "sessions", "seed", "cost_bps", "with_vectorbt", "product")
+_VOLATILITY = {feature.name: feature for feature in FEATURES}["volatility_regime"]
+
+
+@dataclass(frozen=True, eq=False)
+class Story:
+    """Hold what a strategy saw, wanted and did; each method is a cell of its notebook.
+
+    `everything` has all that was known, `seen` and `bars` the strategy's own symbols, `wanted` its targets
+    (n, k). `names` are the notebook's.
+    """
+
+    names: Any
+    everything: Seen
+    seen: Seen
+    wanted: FloatArray
+    done: Backtest
+
+    @property
+    def bars(self) -> Bars:
+        """Return the bars of the strategy's symbols."""
+        return self.seen.bars
+
+    def figures(self) -> dict[str, float]:
+        """Return the back-test's figures, which are also the card's."""
+        return self.done.figures()
+
+    def pictures(self, *own: Any) -> Picture:
+        """Draw the strategy's own pictures, and below them position, equity, drawdown and Sharpe ratio."""
+        level = self.everything.get(_VOLATILITY)
+        sharpe = rolling_sharpe(self.done.equity)
+        by_level = [
+            (f"gold {name}", np.where(level == i, sharpe, np.nan))
+            for i, name in enumerate(LEVELS)
+            if np.isfinite(sharpe[level == i]).any()
+        ]
+        last = overlay(self.bars, by_level, "Sharpe ratio of half a year, by gold's volatility")
+        return shown(
+            *own,
+            position_picture(self.bars, self.done.weights),
+            equity_picture(self.bars, self.done.equity),
+            drawdown_picture(self.bars, self.done.drawdown),
+            *([last] if by_level else []),
+            text=f"{self.names.NAME}: what it saw, what it held, its equity, its drawdown and Sharpe ratio",
+        )
+
+    def second_book(self) -> Any:
+        """Return vectorbt's figures of the same shares, None when the knob `with_vectorbt` is off.
+
+        Raises ValueError when its equity is not ours.
+        """
+        if not self.names.with_vectorbt:
+            return None
+        equity = vectorbt_equity(self.bars, self.done.bought, self.names.cost_bps)
+        if not np.allclose(equity.to_numpy(), self.done.equity, rtol=1e-9):
+            apart = float(np.abs(equity.to_numpy() - self.done.equity).max())
+            raise ValueError(
+                f"vectorbt's equity of {self.names.NAME} is up to {apart:.2g} dollars from ours: "
+                "one of the two books is wrong, so believe neither figure before you know which"
+            )
+        return vectorbt_figures(equity)
+
+    def inputs(self) -> dict[str, str]:
+        """Return, for each feed that is read, whether it was synthetic, recorded or lacking."""
+        return {feed: self._worth(feed) for feed in self.names.FEEDS}
+
+    def card(self, **words: Any) -> dict[str, Any]:
+        """Return the card with the notebook's prose in `words`; written where the pipeline asked for it."""
+        written = card(
+            vars(self.names),
+            source=evidence(self.names.source),
+            inputs=self.inputs(),
+            figures=self.figures(),
+            cost_bps=self.names.cost_bps,
+            **words,
+        )
+        write_card(self.names.product, written)
+        return written
+
+    def _worth(self, feed: str) -> str:
+        series = [name for name in self.everything.panel.names if name in SERIES]
+        is_there = feed == FeedName.OHLCV or any(SERIES[name].feed == feed for name in series)
+        return evidence(self.names.source) if is_there else "lacking"
+
+
+def told(names: Mapping[str, Any]) -> Story:
+    """Return the story of the strategy whose notebook defines `names` (its `globals()`).
+
+    Decided at each close, filled at the next open, costs on every fill. Raises KeyError when the notebook
+    lacks a name of `NEEDED` or `RUN`.
+    """
+    if lacking := [name for name in (*NEEDED, *RUN) if name not in names]:
+        raise KeyError(
+            f"the notebook lacks {', '.join(lacking)}: define it in an export or parameters cell above"
+        )
+    own = SimpleNamespace(**{name: names[name] for name in (*NEEDED, *RUN)})
+    everything = world(own.source, own.sessions, own.seed)
+    seen = everything.select(own.symbols)
+    wanted = own.signal(seen)
+    return Story(own, everything, seen, wanted, backtest(seen.bars, wanted, own.cost_bps))
+
+
+def world(source: str, sessions: int, seed: int) -> Seen:
+    """Return all that can be seen of `source`: "synthetic", or a folder of daily bars, with bars alone.
+
+    Raises MarketError when the folder cannot be read.
+    """
+    if source == "synthetic":
+        return made_up_seen(sessions, seed)
+    bars = history_from_folder(Path(source)).tail(sessions)
+    return Seen(bars, Panel.empty(len(bars)))
+
+
+def rolling_sharpe(equity: FloatArray, lookback: int = HALF_A_YEAR) -> FloatArray:
+    """Return the yearly Sharpe ratio (n,) of the last `lookback` returns; NaN where equity stood still."""
+    found = np.full(len(equity), np.nan)
+    if len(equity) > lookback:
+        daily = np.lib.stride_tricks.sliding_window_view(np.diff(equity) / equity[:-1], lookback)
+        deviation = daily.std(axis=-1, ddof=1)
+        moved = np.where(deviation > 0, deviation, np.nan)
+        found[lookback:] = daily.mean(axis=-1) / moved * SESSIONS_A_YEAR**0.5
+    return found
