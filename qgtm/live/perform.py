@@ -53,6 +53,7 @@ from qgtm.core.events import (
     QuoteSeen,
     QuotesSeen,
 )
+from qgtm.core.order import Order
 from qgtm.core.outcome import Accepted, Rejected
 from qgtm.core.reducing import is_flattening
 from qgtm.core.universe import SYMBOLS
@@ -85,7 +86,7 @@ PACE_S: Final[dict[type[Any], float]] = {
 
 @dataclass(frozen=True)
 class World:
-    """The daemon's hands: whom to ask, and a fence that is looked at right before an order is sent."""
+    """The daemon's hands: whom to ask, and two fences that are looked at right before an order is sent."""
 
     broker: Broker
     feed: Feed
@@ -94,6 +95,7 @@ class World:
     cool_off_s: Callable[[], float] | None = None  # what counts a cool-off; process time by default
     checked: Callable[[BarSet], BarSet] = lambda bars: bars  # what puts bars aside that are off their scale
     beside: Beside = field(default_factory=NothingBeside)  # what is known beside the bars
+    is_wanted: Callable[[Order], bool] = lambda order: True  # whether the kill switch lets it out now
 
 
 def is_urgent(effect: object) -> bool:
@@ -131,6 +133,8 @@ def perform(effect: Effect, world: World) -> Sequence[Event]:
 def _submit(effect: Submit, world: World) -> Sequence[Event]:
     order = effect.order
     if not world.is_leader():  # a daemon that was asleep while another took over sends nothing
+        return ()
+    if not world.is_wanted(order):  # the switch has moved while it waited behind a call that hung
         return ()
     outcome = world.broker.submit(order)
     if isinstance(outcome, Accepted):

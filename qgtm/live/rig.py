@@ -34,9 +34,11 @@ from qgtm.config import Config
 from qgtm.core.errors import FeedError
 from qgtm.core.events import AlertRaised, DataReleased, Event
 from qgtm.core.instant import text_from_instant
+from qgtm.core.order import Order
 from qgtm.core.request import Credential, Proof
 from qgtm.engine.act import Seal
 from qgtm.engine.authority import Moment
+from qgtm.engine.live_loop import is_wanted
 from qgtm.features.history import History
 from qgtm.keys import Endpoints, Keys, Venue, endpoints
 from qgtm.live.beside import Beside, LookAtFeeds, NothingBeside, StoreBeside
@@ -256,7 +258,14 @@ class Rig:
 
     def _world(self, broker: AlpacaBroker, feed: AlpacaFeed) -> World:
         return World(
-            broker, feed, self.clock, self._is_leader, self.cool_off_s, self.scale.checked, self.beside
+            broker,
+            feed,
+            self.clock,
+            self._is_leader,
+            self.cool_off_s,
+            self.scale.checked,
+            self.beside,
+            self._is_wanted,
         )
 
     def cool_off_s(self) -> float:
@@ -265,6 +274,10 @@ class Rig:
 
     def _is_leader(self) -> bool:
         return not self.stop.is_set() and self.lease.is_mine()
+
+    def _is_wanted(self, order: Order) -> bool:
+        """Return whether an order may go out as the switch stands now; called from the workers' threads."""
+        return is_wanted(order, self.kernel.state)
 
     def _alpaca_keys(self) -> AlpacaKeys:
         found = self.keys.broker

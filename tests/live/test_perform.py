@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from qgtm.adapters.clock import ManualClock
+from qgtm.adapters.files import StateDir
+from qgtm.config import load_config
 from qgtm.core.bar import Bar, BarSet
 from qgtm.core.effects import (
     AskOrder,
@@ -39,12 +42,17 @@ from qgtm.core.events import (
     OrderUpdated,
     QuotesSeen,
 )
-from qgtm.core.order import OrderState
+from qgtm.core.mode import Mode
+from qgtm.core.order import Order, OrderState
 from qgtm.core.outcome import Accepted, Rejected, Unknown
+from qgtm.core.record import renewed
 from qgtm.live.perform import World, key_of, perform, seconds_ahead
+from qgtm.live.rig import Rig
 from qgtm.ports import Account, BrokerOrder, MarketClock
-from tests.engine.making import CLOSES, NOON, SESSION, dec, kinds, order, quote
+from qgtm.risk.kill_switch import KillSwitch
+from tests.engine.making import CLOSES, NOON, SESSION, begun, dec, kinds, order, quote
 
+REPO = Path(__file__).resolve().parents[2]
 WHAT = order(100)
 YESTERDAY = date(2026, 1, 5)
 
@@ -76,6 +84,33 @@ def test_daemon_that_lost_its_lease_sends_nothing() -> None:
     sent: list[Any] = []
     assert perform(Submit(WHAT), world(SimpleNamespace(submit=sent.append), is_leader=False)) == ()
     assert sent == []
+
+
+@pytest.mark.fault("A2", "D7")
+@pytest.mark.invariant("V5", "V6")
+@pytest.mark.parametrize(
+    ("what", "mode", "is_sent"),
+    [
+        (order(100), Mode.ACTIVE, True),
+        (order(100), Mode.REDUCING, False),
+        (order(-50, is_reducing=True), Mode.REDUCING, True),
+        (order(-50, is_reducing=True), Mode.HALTED_HARD, False),
+        (order(-50, is_reducing=True), Mode.HALTED_DEAD_MAN, False),
+        (order(-50, purpose="flatten", is_reducing=True), Mode.HALTED_HARD, True),
+    ],
+)
+def test_order_that_waited_while_the_switch_moved_is_judged_again_right_before_it_is_sent(
+    tmp_path: Path, what: Order, mode: Mode, is_sent: bool
+) -> None:
+    rig = Rig(load_config(REPO / "qgtm_config.toml", {}), StateDir(tmp_path), {})
+    rig.clock = ManualClock(NOON)
+    rig.lease = SimpleNamespace(is_mine=lambda: True)  # type: ignore[assignment]
+    sent: list[Any] = []
+    broker = SimpleNamespace(submit=lambda each: sent.append(each) or Rejected(403, "no"))
+    hands = rig._world(broker, None)  # type: ignore[arg-type]
+    rig.kernel = SimpleNamespace(state=renewed(begun(), switch=KillSwitch(mode=mode)))  # type: ignore[assignment]
+    perform(Submit(what), hands)
+    assert sent == [what] * is_sent
 
 
 @pytest.mark.parametrize(("is_asked", "count"), [(True, 1), (False, 0)])
