@@ -136,11 +136,22 @@ def _on_time(state: State, event: TimePassed, now: datetime, desk: Desk) -> Deci
 
 def _turn_due(state: State, event: TimePassed, now: datetime) -> SessionOpened | SessionClosed | None:
     is_open = event.is_open and not state.is_closed_by_broker(now)
-    if is_open and event.session and event.session != state.session and event.open_at and event.close_at:
+    is_due = event.session != state.session or _is_cut_short(state, event, now)
+    if is_open and event.session and event.open_at and event.close_at and is_due:
         return SessionOpened(session=event.session, open_at=event.open_at, close_at=event.close_at)
     if state.is_open and state.session and not (is_open and event.session == state.session):
         return SessionClosed(session=state.session)
     return None
+
+
+def _is_cut_short(state: State, event: TimePassed, now: datetime) -> bool:
+    """Return whether today's session was ended by the broker's clock, well before the calendar's close.
+
+    Clocks may differ by a minute, so what ends within the last one has ended by the calendar.
+    """
+    if state.is_open or state.broker_lost or event.close_at is None or event.session == state.bars_session:
+        return False
+    return event.session == state.session and now < event.close_at - timedelta(minutes=1)
 
 
 def _turn_name(turn: SessionOpened | SessionClosed) -> str:
@@ -185,7 +196,8 @@ def _overdue(state: State, event: TimePassed, now: datetime, desk: Desk) -> list
         and (state.bars_session is None or state.bars_session < state.session)
     ):
         wanted.append(FetchBars(state.session, after=state.bars_session))
-    is_near = state.is_open or state.closing is not None  # what the fund was worth at the close is kept
+    # What the fund was worth at the close is kept, and a market that should be open may open any moment.
+    is_near = state.is_open or state.closing is not None or event.is_open
     rest_s = desk.params.sample_every_s if is_near else desk.params.sample_closed_s
     if state.sampled_at_s is None or event.monotonic_s - state.sampled_at_s >= rest_s:
         wanted.append(SampleAccount())
@@ -299,16 +311,24 @@ def _on_order_not_found(state: State, event: OrderNotFound, now: datetime, desk:
         # Whoever sends it again, there is one order of this id: the broker refuses the second.
         is_of_this = epoch_of(order.client_order_id) == state.switch.kill_epoch
         return ((), [Submit(order)]) if is_of_this else ([_expired(order, now)], ())
-    is_rested = now - order.formed_at >= timedelta(seconds=desk.params.resend_after_s)
+    rest = timedelta(seconds=desk.params.resend_after_s)
+    is_rested = abs(now - order.formed_at) >= rest
     is_over = not state.is_open or (state.open_at is not None and order.formed_at < state.open_at)
     # After a restart the book is planned anew, on fresh quotes: what an earlier daemon had not got out
     # is not sent again, once the broker has had the time to receive it.
     is_of_old = is_rested and epoch_of(order.client_order_id) != state.epoch
-    if is_over or is_of_old:
+    is_given_up = _is_called_back(order, state) and abs(now - (state.switch.since or now)) >= rest
+    if is_over or is_of_old or is_given_up:
         return [_expired(order, now)], ()
     if is_rested and is_wanted(order, state) and (order.is_reducing or not is_doubted(state)):
         return (), [Submit(order)]
     return NOTHING
+
+
+def _is_called_back(order: Order, state: State) -> bool:
+    """Return whether the switch has moved past an order, so that it can only have been sent before."""
+    is_growing = not (order.is_reducing or is_flattening(order))
+    return must_flatten(state.switch) or (state.switch.mode is Mode.REDUCING and is_growing)
 
 
 def _expired(order: Order, now: datetime) -> OrderUpdated:

@@ -25,8 +25,8 @@ from qgtm.core.events import (
     BrokerFound,
     BrokerLost,
     CashMoved,
-    CloseAllAsked,
     ClocksCompared,
+    CloseAllAsked,
     ClosureSeen,
     CommandTaken,
     CoolOffCounted,
@@ -185,6 +185,7 @@ class State:
     last_equity_usd: Decimal | None = None
     week_start_usd: Decimal | None = None  # at the week's first open, and the owners' money since
     flows_day_usd: Decimal = NO_MONEY  # the owners' money in (+) and out (-) since the last close
+    flows_cut_usd: Decimal = NO_MONEY  # the same at that close, for a session that the broker opens again
     sampled_at_s: float | None = None
     unjudged: str | None = None  # why the book cannot be valued while the broker is mute
     is_blocked: bool = False
@@ -382,6 +383,19 @@ def _booted(state: State, event: Booted) -> State:
 
 
 def _session_opened(state: State, event: SessionOpened) -> State:
+    if event.session == state.session:  # the broker had closed it for a while: what was counted today stays
+        return renewed(
+            state,
+            is_open=True,
+            open_at=event.open_at,
+            close_at=event.close_at,
+            clocks=None,
+            quoted_at=None,
+            flows_day_usd=state.flows_day_usd + state.flows_cut_usd,
+            flows_cut_usd=NO_MONEY,
+            switch=session_opened(state.switch, event.session),
+            closing=None,
+        )
     is_new_week = state.session is None or state.session.isocalendar()[:2] != event.session.isocalendar()[:2]
     # A session that opens over one whose close was never seen ends that one's override.
     switch = override_ended(state.switch) if state.is_open else state.switch
@@ -635,6 +649,7 @@ CHANGES: Final[dict[type[Event], Change]] = {
         is_open=False,
         switch=override_ended(s.switch),
         flows_day_usd=NO_MONEY,
+        flows_cut_usd=s.flows_day_usd,
         closing=e.session,
         clocks=None,
     ),

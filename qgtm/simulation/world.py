@@ -279,6 +279,11 @@ class World:
             self._day, self._session = day, xnys().session_on(day)
         return self._session
 
+    @property
+    def _is_open_by_calendar(self) -> bool:
+        session = self.today
+        return session is not None and session.open_at <= self.line.venue_at < session.close_at
+
     def _pace(self) -> float:
         now = self.line.venue_at
         if self.is_hot():
@@ -313,11 +318,12 @@ class World:
             return 2.0
         session = self.today
         is_near = session is not None and session.open_at - BEFORE <= self.line.venue_at < session.open_at
-        rest_s = 10.0 if state.is_open else 2.0 if is_near else 60.0
+        is_open = state.is_open or self._is_open_by_calendar  # the broker may have closed it for a while
+        rest_s = 10.0 if is_open else 2.0 if is_near else 60.0
         if state.sampled_at_s is not None:
             rest_s = min(
                 rest_s,
-                max(asked_s, state.sampled_at_s + (10.0 if state.is_open else 600.0) - self.line.process_s),
+                max(asked_s, state.sampled_at_s + (10.0 if is_open else 600.0) - self.line.process_s),
             )
         return rest_s
 

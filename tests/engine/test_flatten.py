@@ -212,6 +212,20 @@ def test_order_that_the_broker_does_not_have_is_sent_again_under_its_own_id() ->
         assert again.client_order_id == made.client_order_id
 
 
+@pytest.mark.fault("A3", "D6")
+@pytest.mark.invariant("V7")
+def test_symbol_with_an_order_that_never_arrived_is_closed_within_the_minute_all_the_same() -> None:
+    what = order(-50, number=1, is_reducing=True)
+    gone = OrderUnknown(client_order_id=what.client_order_id, reason="no reply")
+    state, seconds, closing = halted(*bought(100), formed(what), gone), 0, list[Order]()
+    while not closing:
+        seconds += 2
+        assert seconds < 50
+        state = taken(state, OrderNotFound(client_order_id=what.client_order_id), now=after(seconds)).state
+        closing = sent(taken(state, seen(after(seconds), GLD=100), now=after(seconds)))
+    assert [(each.symbol, each.side, each.quantity) for each in closing] == [("GLD", "sell", 100)]
+
+
 def test_order_of_an_earlier_halt_is_given_up() -> None:
     what = order(-100, purpose="flatten", number=3, is_reducing=True)
     state = begun(*bought(100), formed(what), halt(kill_epoch=5))

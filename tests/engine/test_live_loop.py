@@ -25,6 +25,7 @@ from qgtm.core.events import (
     BreakFound,
     BrokerFound,
     BrokerLost,
+    CashMoved,
     ClosureSeen,
     Event,
     IntentFormed,
@@ -166,6 +167,54 @@ def test_session_ends_when_the_broker_closes_early_and_no_round_is_planned() -> 
     assert effects(
         changed(first.state, ClosureSeen(session=SESSION, opens_at=OPENS)), turned(monotonic_s=0.5)
     ) == [FetchBars(SESSION)]
+
+
+def cut_short(*before: Event) -> State:
+    """Return the state after the broker has closed a session at noon, and says now that it is open."""
+    shut = begun(*before, hours(False, 24, 28), SessionClosed(session=SESSION))
+    return changed(taken(shut, turned()).state, hours(True, 22, 4))
+
+
+@pytest.mark.fault("F3")
+@pytest.mark.invariant("V6")
+def test_session_that_the_broker_had_closed_for_a_while_goes_on_where_it_stood() -> None:
+    flow = CashMoved(activity_id="in", kind="CSD", amount_usd=dec(5_000))
+    before = begun(flow, *bought(100), targets(GLD=0.05))
+    after = taken(cut_short(flow, *bought(100), targets(GLD=0.05)), compared("open"), turned())
+    assert after.events == (opened(),)
+    kept = ("is_open", "open_at", "close_at", "sent_at", "turnover_usd", "orders", "flows_day_usd")
+    assert {n: getattr(after.state, n) for n in kept} == {n: getattr(before, n) for n in kept}
+    assert (len(after.state.sent_at), after.state.flows_day_usd) == (1, 5_000)
+    assert is_round_due(after.state, NOON, PARAMS)
+    shut = changed(after.state, SessionClosed(session=SESSION))
+    next_day = changed(shut, opened(SESSION + timedelta(days=1)))
+    assert (next_day.sent_at, next_day.flows_day_usd) == ((), 0)
+
+
+@pytest.mark.fault("F3")
+@pytest.mark.parametrize(
+    ("why", "state", "now", "opens"),
+    [
+        ("two minutes are left", cut_short(), CLOSES - timedelta(minutes=2), True),
+        ("a clock may be a minute off", cut_short(), CLOSES - timedelta(minutes=1), False),
+        ("the broker has it closed", changed(cut_short(), hours(False, 24, 28)), NOON, False),
+        ("nobody hears the broker", changed(cut_short(), BrokerLost(reason="x")), NOON, False),
+        ("its bars are out", changed(cut_short(), replace(BARS, session=SESSION)), NOON, False),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_session_goes_on_only_while_it_should_be_open_and_the_broker_says_so(why, state, now, opens) -> None:
+    after = taken(state, compared("open"), turned(), now=now)
+    assert ("SessionOpened" in kinds(after.events)) is opens
+
+
+@pytest.mark.fault("F3")
+def test_broker_that_has_closed_the_market_is_asked_as_often_as_in_a_session() -> None:
+    shut = changed(cut_short(), hours(False, 24, 28))
+    shut = changed(shut, sampled())  # what the fund was worth when it closed is known
+    assert SampleAccount() not in effects(shut, turned(monotonic_s=9.9))
+    assert SampleAccount() in effects(shut, turned(monotonic_s=10.0))
+    assert SampleAccount() not in effects(shut, turned(is_open=False, monotonic_s=10.0))
 
 
 def test_broker_that_has_the_market_open_lets_rounds_go_on() -> None:
@@ -324,6 +373,46 @@ def test_order_of_an_earlier_daemon_that_never_arrived_is_not_sent_again_but_pla
 def test_unknown_order_that_is_not_wanted_any_more_is_not_sent_again(mode) -> None:
     state = switched(begun(formed(WHAT), UNKNOWN), mode)
     assert effects(state, NOT_FOUND, NOON + timedelta(seconds=60)) == []
+
+
+@pytest.mark.fault("A3", "D6")
+@pytest.mark.invariant("V6", "V7")
+@pytest.mark.parametrize("mode", [Mode.REDUCING, Mode.HALTED_HARD, Mode.HALTED_DEAD_MAN])
+def test_order_that_never_arrived_is_given_up_half_a_minute_after_the_switch_has_moved_past_it(mode) -> None:
+    moved_at = NOON + timedelta(seconds=45)  # it may have been sent a second time just before
+    state = switched(begun(formed(WHAT), UNKNOWN), mode)
+    state = replace(state, switch=replace(state.switch, since=moved_at))
+    early = taken(state, NOT_FOUND, now=moved_at + timedelta(seconds=29))
+    assert (early.events, early.effects) == ((), ())
+    after = taken(state, NOT_FOUND, now=moved_at + timedelta(seconds=30))
+    assert (after.effects, after.state.live_orders) == ((), ())
+    assert after.state.orders[WHAT.client_order_id].state is OrderState.EXPIRED
+
+
+@pytest.mark.invariant("V6")
+def test_order_that_shrinks_the_book_is_not_given_up_past_the_soft_cap_but_sent_again() -> None:
+    what = order(-50, number=1, is_reducing=True)
+    state = switched(begun(*bought(100), formed(what)), Mode.REDUCING)
+    state = replace(state, switch=replace(state.switch, since=NOON))
+    lost = OrderNotFound(client_order_id=what.client_order_id)
+    after = taken(state, lost, now=NOON + timedelta(seconds=60))
+    assert (after.events, after.effects) == ((), (Submit(what),))
+
+
+@pytest.mark.parametrize("latch", list(Latch))
+def test_order_that_never_arrived_waits_while_only_a_latch_holds_it_back(latch) -> None:
+    state = switched(begun(formed(WHAT), UNKNOWN), Mode.ACTIVE, latch)
+    state = replace(state, switch=replace(state.switch, since=NOON))
+    after = taken(state, NOT_FOUND, now=NOON + timedelta(seconds=60))
+    assert (after.events, after.effects) == ((), ())
+
+
+@pytest.mark.fault("F7")
+def test_order_that_never_arrived_is_sent_again_though_the_clock_was_put_back_since() -> None:
+    state = begun(formed(WHAT), UNKNOWN)
+    assert effects(state, NOT_FOUND, NOON - timedelta(hours=1)) == [
+        Submit(state.orders[WHAT.client_order_id])
+    ]
 
 
 def test_reducing_order_is_not_sent_again_while_a_break_is_open() -> None:
