@@ -250,6 +250,8 @@ def _pause(least_s: float, most_s: float) -> Callable[["Story", Random], None]:
         world.life.paused_until_s = world.line.process_s + seconds
         world.strike("long pause" if seconds > LONG_S else "pause", f"{seconds:.0f}")
         world.needs_seconds(seconds + 90)
+        world.look_around()  # who sleeps does not do it
+        world.line.after(seconds + 0.1, world.look_around)
 
     return act
 

@@ -149,6 +149,19 @@ def special_days(seed: int) -> list[str]:
         return [n for each in Story(seed, DAYS, CONFIG, folder).sessions for n in season_of(each.day)]
 
 
+def test_checker_is_told_of_a_process_that_sleeps_and_of_its_waking(tmp_path: Path) -> None:
+    story = Story(1, 1, CONFIG, tmp_path, forced=frozenset({"long pause"}))
+    story.trace.is_kept = True
+    story.run()
+    (struck,) = (mark for mark in story.trace.marks if mark.what == "fault" and "long pause" in mark.about)
+    told = [mark for mark in story.trace.marks if mark.what == "obstacles"]
+    slept = [mark.process_s for mark in told if "paused" in mark.about]
+    woke = [mark.process_s for mark in told if "paused" not in mark.about]
+    ends_s = struck.process_s + float(struck.about[-1])
+    assert min(slept) == struck.process_s
+    assert min(at for at in woke if at > struck.process_s) == pytest.approx(ends_s, abs=1.0)
+
+
 def test_checker_is_told_of_what_it_holds() -> None:
     held = lived(1, 4, CONFIG).held
     core = {"V1", "V2", "V3", "V4", "V5", "V9", "V11", "V13", "V16", "V17", "V21", "V22", "V25"}
