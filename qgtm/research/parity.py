@@ -9,7 +9,7 @@ import numpy as np
 
 from qgtm.features.bars import Bars, FloatArray
 from qgtm.features.returns import carried, log_returns, windows
-from qgtm.features.seen import Seen
+from qgtm.features.seen import Seen, Shelf
 from qgtm.strategies import Strategy
 
 SHORT = 5  # a lookback for functions that ask for one and have no usual value
@@ -118,23 +118,29 @@ def live_differs(
     return differs
 
 
-def strategy_future_seen(strategy: Strategy, bars: Bars, ends: Iterable[int]) -> list[int]:
+def strategy_future_seen(strategy: Strategy, seen: Seen, ends: Iterable[int]) -> list[int]:
     """Return the ends at which cutting the future changed a target that had been given before."""
-    window = Seen(bars.select(strategy.symbols))
+    window = seen.select(strategy.symbols)
     whole = strategy.module.signal(window)
     return [end for end in ends if not _same(strategy.module.signal(window.head(end)), whole[:end])]
 
 
-def strategy_live_differs(strategy: Strategy, bars: Bars) -> list[int]:
+def strategy_live_differs(strategy: Strategy, seen: Seen) -> list[int]:
     """Return the sessions at which the live step's targets are not those of the whole history at once."""
-    seen = Seen(bars)
     whole = strategy.module.signal(seen.select(strategy.symbols))
     carried_state, differs = None, []
-    for i in range(len(bars)):
-        carried_state, targets = strategy.step(carried_state, seen.head(i + 1))
+    for i, known in enumerate(grown(seen)):
+        carried_state, targets = strategy.step(carried_state, known)
         if not _same(targets, whole[i]):
             differs.append(i)
     return differs
+
+
+def grown(seen: Seen) -> Iterator[Seen]:
+    """Yield what was seen after each session, with features that grow by a row, as the live loop has them."""
+    shelf = Shelf()
+    for n in range(1, len(seen) + 1):
+        yield Seen(seen.bars.head(n), seen.panel.rows(slice(0, n)), shelf)
 
 
 def _same(one: FloatArray, other: FloatArray) -> bool:

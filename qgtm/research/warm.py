@@ -12,7 +12,7 @@ def drawn() -> None:
     """Draw a picture: fonts and styles are found once."""
     bars = world("synthetic", 20, 0).bars  # and the calendar is read
     line = np.linspace(1.0, 2.0, 20)
-    shown(equity_picture(bars, line), overlay(bars, [("one", line), ("two", -line)], "two"), text="lines")
+    shown(equity_picture(bars, line), overlay(bars, [("one", line), ("two", -line)], "both"), text="lines")
     plotting().Store.options()
 
 

@@ -10,11 +10,41 @@ import numpy as np
 
 from qgtm.features.bars import FloatArray
 from qgtm.features.seen import Seen
-from qgtm.strategies import donchian_breakout, gold_silver_ratio, miners_vs_metal, tsmom
+from qgtm.strategies import (
+    cross_sectional_momentum,
+    donchian_breakout,
+    event_drift,
+    gold_silver_ratio,
+    gvz_vix_spread,
+    london_fix_drift,
+    miners_vs_metal,
+    overnight_gold,
+    seasonality,
+    tail_hedge,
+    tsmom,
+    vol_risk_premium,
+    vol_skew,
+    vol_term_structure,
+)
 
 __all__ = ["BY_NAME", "STRATEGIES", "Strategy", "StrategyModule"]
 
-STRATEGIES: tuple[ModuleType, ...] = (donchian_breakout, gold_silver_ratio, miners_vs_metal, tsmom)
+STRATEGIES: tuple[ModuleType, ...] = (
+    cross_sectional_momentum,
+    donchian_breakout,
+    event_drift,
+    gold_silver_ratio,
+    gvz_vix_spread,
+    london_fix_drift,
+    miners_vs_metal,
+    overnight_gold,
+    seasonality,
+    tail_hedge,
+    tsmom,
+    vol_risk_premium,
+    vol_skew,
+    vol_term_structure,
+)
 
 
 class StrategyModule(Protocol):

@@ -8,9 +8,11 @@ from typing import Any, cast
 
 import pytest
 
+from qgtm.core.series import FeedName
 from qgtm.core.universe import SYMBOLS, TRADED
 from qgtm.features.seen import Seen
 from qgtm.research.made_up import made_up
+from qgtm.research.made_up_panel import made_up_seen
 from qgtm.strategies import BY_NAME, STRATEGIES, Strategy, donchian_breakout, gold_silver_ratio
 
 EVERY = pytest.mark.parametrize("module", STRATEGIES, ids=[module.NAME for module in STRATEGIES])
@@ -42,7 +44,8 @@ def test_strategies_are_listed_in_order_and_once() -> None:
 def test_strategy_module_keeps_the_contract(module: Any) -> None:
     assert module.__name__.endswith(f".{module.NAME}")
     assert module.CATEGORY in tuple("ABCDEFGH")
-    assert module.FEEDS == ("ohlcv",)
+    assert module.FEEDS[0] == FeedName.OHLCV
+    assert set(module.FEEDS) <= set(FeedName)
     assert set(module.symbols) <= set(SYMBOLS)
     assert module.warm_up > 1
     assert is_dataclass(module.PARAMS)
@@ -53,16 +56,16 @@ def test_strategy_module_keeps_the_contract(module: Any) -> None:
 
 @EVERY
 def test_strategy_asks_for_nothing_in_a_symbol_that_is_only_read(module: Any) -> None:
-    targets = module.signal(Seen(made_up(420, 21).select(module.symbols)))
+    targets = module.signal(made_up_seen(420, 21).select(module.symbols))
     read = [i for i, symbol in enumerate(module.symbols) if symbol not in TRADED]
     assert not targets[module.warm_up :, read].any()
 
 
 @EVERY
 def test_strategy_needs_no_more_sessions_than_it_says(module: Any) -> None:
-    bars = made_up(420, 21).select(module.symbols)
-    assert not all(math.isnan(each) for each in module.signal(Seen(bars.head(module.warm_up)))[-1])
-    assert all(math.isnan(each) for each in module.signal(Seen(bars.head(module.warm_up - 1))).ravel())
+    seen = made_up_seen(420, 21).select(module.symbols)
+    assert not all(math.isnan(each) for each in module.signal(seen.head(module.warm_up))[-1])
+    assert all(math.isnan(each) for each in module.signal(seen.head(module.warm_up - 1)).ravel())
 
 
 def test_state_goes_through_json_to_the_bit() -> None:
