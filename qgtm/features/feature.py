@@ -1,8 +1,10 @@
 """A feature: a named, causal function of what is seen, with all that a reader has to know about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from qgtm.features.bars import FloatArray
 
@@ -52,3 +54,18 @@ class Feature:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Feature) and other.name == self.name
+
+
+def named(features: Iterable[Feature], name: str) -> Feature:
+    """Return the feature of that name. Raises KeyError naming what there is."""
+    found = {feature.name: feature for feature in features}
+    if name not in found:
+        raise KeyError(f"no feature is called {name}; there are {', '.join(sorted(found))}")
+    return found[name]
+
+
+def once_warm(values: FloatArray, warm_up: int) -> FloatArray:
+    """Return values (n,) or (n, k) with NaN in the sessions before the first that is exact."""
+    found = np.array(values)
+    found[: warm_up - 1] = np.nan
+    return found
