@@ -10,7 +10,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-ALL = ("start_up", "boot", "phone_paint", "step", "lake", "features", "arrival", "alerts", "peers")
+ALL = (
+    "start_up",
+    "boot",
+    "phone_paint",
+    "step",
+    "lake",
+    "features",
+    "arrival",
+    "alerts",
+    "pipeline",
+    "sweep",
+    "peers",
+)
 REPO = Path(__file__).parents[1]
 PAGE = REPO / "docs/benchmarks.md"
 AIM_PER_S = 100_000
@@ -108,6 +120,42 @@ def features_rows(found: Found) -> list[Row]:
     return rows
 
 
+def pipeline_rows(found: Found) -> list[Row]:
+    """Return what the pipeline takes, of all its processes together."""
+    plain, forked = found["plain"]["cpu_s"], found["forked"]["cpu_s"]
+    same, turned = found["no_change"]["cpu_s"], found["one_knob"]["cpu_s"]
+    many = found["notebooks"]
+    return [
+        (
+            f"pipeline of {many} notebooks, CPU; plain Ploomber with kernels {plain:.1f} s",
+            f"{forked:.1f} s",
+            "less",
+            forked < plain,
+        ),
+        ("the same without a change, CPU", f"{same:.1f} s", "10 s", same <= 10),
+        ("the same with one knob changed, CPU", f"{turned:.1f} s", "less than all", turned < forked),
+    ]
+
+
+def sweep_rows(found: Found) -> list[Row]:
+    """Return what a sweep takes beside others."""
+    sides, accounts = found["sides"], f"{found['accounts']:,} accounts over 2,520 sessions"
+    mine, bare = sides["qgtm"]["cpu_s"], sides["bare"]["cpu_s"]
+    said = f"sweep of {accounts}, {mine:.2f} s CPU; a bare numba loop {bare:.2f} s"
+    rows = [(said, f"{mine / bare:.1f} times", "3 times", mine <= 3 * bare)]
+    for side in (each for each in sides if each.startswith("vectorbt")):
+        theirs, peak_mb = sides[side]["cpu_s"], sides[side]["peak_mb"]
+        said = f"the same by {side} {theirs:.2f} s, {peak_mb:,.0f} MB"
+        rows.append((said, f"{theirs / mine:.0f} times faster", "20 times", theirs >= 20 * mine))
+    peak_mb = sides["qgtm"]["peak_mb"]
+    rows.append(("memory of that sweep", f"{peak_mb:.0f} MB", "300 MB", peak_mb <= 300))
+    away_usd = 100_000 * max(each["largest_difference"] for each in sides.values())
+    rows.append(
+        ("largest difference among 100,000-dollar accounts", f"{away_usd:.0e} $", "0.005 $", away_usd < 0.005)
+    )
+    return rows
+
+
 def peers_rows(found: Found) -> list[Row]:
     """Return how fast a replay is, alone and beside the others."""
     rates = {side: result["symbol_bars_per_s"] for side, result in found.items()}
@@ -143,6 +191,8 @@ ROWS: dict[str, Callable[..., list[Row]]] = {
     "features": features_rows,
     "arrival": arrival_rows,
     "alerts": alerts_rows,
+    "pipeline": pipeline_rows,
+    "sweep": sweep_rows,
     "peers": peers_rows,
 }
 
@@ -173,6 +223,11 @@ symbols are held. None is denied and no cap acts, or the work would not be the s
   in memory), and each order to an exchange with hours, spreads, depth and fills in parts.
 
 That is what the time goes to, and no part of it takes more than a sixth.
+
+The pipeline runs every strategy's notebook, without the weekly review, into an empty folder: once by Ploomber
+as it comes, parallel, with a kernel of Jupyter's each, and once with kernels forked off one warm process. The
+sweep is a crossover of means, 1,000 pairs over 20 symbols with an account each: qgtm and the bare loop tell
+six figures of every account, vectorbt is asked only what it became. docs/sweeps.md has more.
 """
 
 

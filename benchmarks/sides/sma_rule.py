@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.sides.sweep_market import SYMBOLS, WEIGHT
 from qgtm.features.bars import FloatArray
 from qgtm.features.rolling import rolling_mean
 from qgtm.features.seen import Seen
 
 NAME = "sma_rule"
-symbols = tuple(f"S{i:02d}" for i in range(20))
+symbols = tuple(f"S{i:02d}" for i in range(SYMBOLS))
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,9 @@ PARAMS = Params(
 
 
 def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
-    """Return 1 or 0 for each symbol, NaN until both means are there."""
+    """Return a weight or 0 for each symbol, NaN until both means are there."""
     close = seen.field("close", symbols)
     fast, slow = rolling_mean(close, params.fast), rolling_mean(close, params.slow)
-    return np.where(np.isnan(fast) | np.isnan(slow), np.nan, (fast > slow).astype(np.float64)).T
+    wanted = WEIGHT * (fast > slow)
+    wanted[:, : max(params.fast, params.slow) - 1] = np.nan
+    return wanted.T

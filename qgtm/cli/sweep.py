@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +16,8 @@ from qgtm.core.errors import MarketError
 from qgtm.reporting.make import ROOT
 from qgtm.research.fills import FIGURES
 from qgtm.research.grid import BOOK, grid, windows
-from qgtm.research.history import evidence, history
+from qgtm.research.history import evidence
+from qgtm.research.story import world
 from qgtm.research.sweep import Dask, Job, Swept, swept
 from qgtm.strategies import BY_NAME
 
@@ -43,6 +44,10 @@ Scheduler = Annotated[
     str, typer.Option(help="A Dask cluster that is there, such as tcp://10.0.0.5:8786.", metavar="ADDRESS")
 ]
 Workers = Annotated[int, typer.Option(help="Processes of our own, without --scheduler.", min=1)]
+Sets = Annotated[
+    int,
+    typer.Option("--chunk", help="Sets of parameters that are kept at a time; 0 chooses up to 32.", min=0),
+]
 Sessions = Annotated[int, typer.Option(help="How many, of made-up or recorded bars.", min=60)]
 Seed = Annotated[int, typer.Option(help="Of the made-up market.", min=0)]
 Costs = Annotated[float, typer.Option(help="Paid on every fill.", min=0.0)]
@@ -59,6 +64,7 @@ def command(
     accounts: Accounts = BOOK,
     scheduler: Scheduler = "",
     workers: Workers = CORES,
+    sets: Sets = 0,
     bars: Bars = None,
     sessions: Sessions = 2520,
     seed: Seed = 4,
@@ -76,6 +82,7 @@ def command(
         raise MarketError(f"there is no figure {figure!r}; there are {', '.join(FIGURES)}.")
     source = "synthetic" if bars is None else str(bars)
     job = _job(name, knobs or [], source, sessions, seed, accounts, parts, days or [], cost_bps)
+    job = replace(job, sets=sets)
     clock = SystemClock()
     began_s = clock.monotonic()
     done = _swept(job, folder / name, scheduler, workers, name)
@@ -106,12 +113,13 @@ def _job(
     if name not in BY_NAME:
         raise MarketError(f"there is no strategy {name!r}; there are {', '.join(BY_NAME)}.")
     module = BY_NAME[name].module
-    market = history(source, module.symbols, sessions, seed)
+    there = world(source, sessions, seed)
     return Job(
         module=module.__name__,
-        bars=market,
+        bars=there.bars,
+        panel=there.panel,
         grid=grid(module, knobs),
-        windows=windows(market, parts, days),
+        windows=windows(there.bars, parts, days),
         symbols=_accounts(module.symbols, accounts),
         cost_bps=cost_bps,
         prints=manifest_sha(load_manifest(ROOT / "qgtm")),

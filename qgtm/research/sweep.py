@@ -19,6 +19,7 @@ import numpy as np
 
 from qgtm.adapters.files import write_atomic
 from qgtm.features.bars import FIELDS, Bars, FloatArray
+from qgtm.features.panel import Panel
 from qgtm.features.seen import Seen
 from qgtm.research import fills
 from qgtm.research.fills import FIGURES, Prices, each_alone, figures
@@ -43,11 +44,13 @@ class Job:
     cost_bps: float = 3.0
     band: float = 0.005
     prints: str = ""  # what the rule leans on, as a hash
+    panel: Panel | None = None  # what was known beside the bars
+    sets: int = 0  # of parameters in a chunk; 0 takes what suits some workers
 
     @property
     def chunk(self) -> int:
-        """Return how many sets of parameters a chunk has. The grid alone says, not who works on it."""
-        return max(1, min(CHUNK, len(self.grid) // CHUNKS))
+        """Return how many sets of parameters a chunk has; never because of who works on it."""
+        return self.sets or max(1, min(CHUNK, len(self.grid) // CHUNKS))
 
     @property
     def chunks(self) -> int:
@@ -64,9 +67,12 @@ class Job:
         told = sha256()
         for each in (self.bars.sessions, *(getattr(self.bars, field) for field in FIELDS)):
             told.update(np.ascontiguousarray(each).data)
+        if self.panel is not None:
+            told.update(np.ascontiguousarray(self.panel.values).data)
+            told.update(np.ascontiguousarray(self.panel.described).data)
         words = (
             self.module, self.prints, self.bars.symbols, self.grid, self.windows, self.symbols,
-            self.cost_bps, self.band, self.chunk, FIGURES,
+            self.cost_bps, self.band, self.chunk, FIGURES, self.panel and self.panel.names,
         )  # fmt: skip
         told.update(repr(words).encode())
         told.update(Path(fills.__file__).read_bytes())
@@ -83,14 +89,13 @@ class _Bench:
         self.memo = Memo()
         self.rule: Any = remembered_module(job.module, self.memo)
         symbols = tuple(self.rule.symbols)
-        self.seen = Seen(job.bars)
-        self.traded = self.seen.select(symbols)
+        self.seen = Seen(job.bars, job.panel).select(symbols)
         self.market = fills.prices(job.bars.select(symbols))
         self.places = [symbols.index(each) for each in job.symbols if each != BOOK]
 
     def figures(self, job: Job, point: Mapping[str, Value]) -> FloatArray:
         params = replace(self.rule.PARAMS, **point)
-        targets = np.ascontiguousarray(self.rule.signal(self.traded, params).T)
+        targets = np.ascontiguousarray(self.rule.signal(self.seen, params).T)
         out = np.empty((len(job.windows), len(job.symbols), len(FIGURES)))
         for i, window in enumerate(job.windows):
             rows = slice(window.begins, window.ends)
@@ -123,6 +128,12 @@ def bench(job: Job, key: str) -> _Bench:
             _benches.clear()
             _benches[key] = _Bench(job)
         return _benches[key]
+
+
+def forget() -> None:
+    """Let go of the bench and all that it remembers."""
+    with _lock:
+        _benches.clear()
 
 
 def chunk(job: Job, key: str, number: int) -> FloatArray:
@@ -163,12 +174,12 @@ class Cluster:
     """Workers of Dask: processes of our own, or a cluster that is already there."""
 
     def __init__(self, client: Any) -> None:
-        self._client = client
+        self.client = client
 
     def results(self, job: Job, key: str, numbers: Sequence[int]) -> Iterator[tuple[int, FloatArray]]:
         """Return each chunk's number and figures as they come. The market is sent once to each worker."""
-        sent = self._client.scatter(job, broadcast=True, hash=False)
-        asked = {self._client.submit(chunk, sent, key, n, key=f"{key}-{n}"): n for n in numbers}
+        sent = self.client.scatter(job, broadcast=True, hash=False)
+        asked = {self.client.submit(chunk, sent, key, n, key=f"{key}-{n}"): n for n in numbers}
         for done, found in _distributed().as_completed(asked, with_results=True):
             yield asked[done], found
             done.release()

@@ -20,14 +20,16 @@ from qgtm.features.seen import Seen
 from qgtm.research.backtest import backtest
 from qgtm.research.fills import FIGURES, each_alone, figures, prices
 from qgtm.research.grid import BOOK, Grid, Window, grid, ranges, windows
-from qgtm.research.history import history
 from qgtm.research.made_up import made_up
+from qgtm.research.made_up_panel import made_up_seen
 from qgtm.research.memo import Memo
 from qgtm.research.sweep import Cluster, Here, Job, swept
 from qgtm.strategies import BY_NAME, donchian_breakout, tsmom
 
 RNG = np.random.default_rng(11)
 COSTS = 3.0
+SESSIONS = 600
+SEEN = made_up_seen(SESSIONS, 4)
 
 
 def holed(sessions: int = 300) -> Bars:
@@ -163,13 +165,13 @@ def test_windows_meet_without_a_gap_or_are_the_days_that_are_named() -> None:
 
 def job(name: str = "donchian_breakout", **changed: Any) -> Job:
     module = BY_NAME[name].module
-    market = history("synthetic", module.symbols, 400, 4)
     given = {
         "module": module.__name__,
-        "bars": market,
+        "bars": SEEN.bars,
+        "panel": SEEN.panel,
         "grid": Grid((("entry", (20, 40, 60)), ("leave", tuple(range(5, 25))))),
-        "windows": (Window("all", 0, 400), Window("late", 250, 400)),
-        "symbols": (*module.symbols[:2], BOOK),
+        "windows": (Window("all", 0, SESSIONS), Window("late", 450, SESSIONS)),
+        "symbols": (module.symbols[-1], BOOK),
         "cost_bps": COSTS,
     }
     return Job(**(given | changed))
@@ -182,14 +184,15 @@ def test_sweep_of_each_strategy_tells_what_its_own_backtest_tells(name: str) -> 
     value = getattr(module.PARAMS, knob)
     given = job(name, grid=Grid(((knob, (value, value + 1)),)))
     found = swept(given, None, Here()).figures
+    seen = SEEN.select(module.symbols)
     for i, point in enumerate(given.grid.points()):
-        targets = module.signal(Seen(given.bars), replace(module.PARAMS, **point))
-        for j, (begins, ends) in enumerate(((0, 400), (250, 400))):
-            part = given.bars.head(ends).tail(ends - begins)
-            rows = targets[begins:ends]
-            assert found[i, j, 2].tolist() == pytest.approx(plain(part, rows), rel=1e-9, abs=1e-11)
-            one = plain(part.select(module.symbols[1:2]), rows[:, [1]])
-            assert found[i, j, 1].tolist() == pytest.approx(one, rel=1e-9, abs=1e-11)
+        targets = module.signal(seen, replace(module.PARAMS, **point))
+        for j, window in enumerate(given.windows):
+            part = seen.bars.head(window.ends).tail(window.ends - window.begins)
+            rows = targets[window.begins : window.ends]
+            assert found[i, j, 1].tolist() == pytest.approx(plain(part, rows), rel=1e-9, abs=1e-11)
+            one = plain(part.select(module.symbols[-1:]), rows[:, [-1]])
+            assert found[i, j, 0].tolist() == pytest.approx(one, rel=1e-9, abs=1e-11)
 
 
 class Counting(Here):
@@ -223,13 +226,21 @@ def test_sweep_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     assert again.asked == []
 
 
+def test_chunk_is_as_big_as_it_is_asked_to_be(tmp_path: Path) -> None:
+    asked = Counting()
+    done = swept(job(sets=25), tmp_path, asked)
+    assert asked.asked == [0, 1, 2]  # 60 sets
+    np.testing.assert_array_equal(done.figures, swept(job(), None, Here()).figures)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
         {"cost_bps": 4.0},
         {"prints": "others"},
         {"windows": (Window("all", 0, 399),)},
-        {"bars": made_up(400, 5).select(donchian_breakout.symbols)},
+        {"bars": made_up_seen(SESSIONS, 5).bars},
+        {"panel": made_up_seen(SESSIONS, 5).panel},
     ],
 )
 def test_what_was_computed_of_something_else_is_not_taken(changed: dict[str, Any]) -> None:

@@ -1,0 +1,107 @@
+"""The whole pipeline on forked kernels beside plain Ploomber with kernels of Jupyter's, in one run.
+
+Both run the same notebooks into folders of their own, as many at a time as there are cores. Then once more
+without a change, and with one knob changed. CPU seconds are of all processes together; the wall's are longer
+where the machine has other work. There is no journal, so the weekly review is left out.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from qgtm.reporting.make import environ_of
+from qgtm.reporting.pipeline import REVIEW, load_tasks, run_copy
+from qgtm.reporting.run_pipeline import main as run_pipeline
+
+REPO = Path(__file__).parents[1]
+PROCESSES = os.cpu_count() or 1
+
+
+def timed(work: Callable[[], int]) -> dict[str, float]:
+    """Return what a piece of work took, with all the processes that it started."""
+    before, began = _cpu_s(), time.perf_counter()
+    if code := work():
+        raise RuntimeError(f"the pipeline ended with {code}; run `make pipeline` to see why")
+    return {"wall_s": time.perf_counter() - began, "cpu_s": _cpu_s() - before}
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def a_root(folder: Path, only: Sequence[str]) -> Path:
+    """Return a folder with the repository's notebooks and package, and a pipelines.yaml of its own."""
+    for name in ("notebooks", "qgtm"):
+        (folder / name).symlink_to(REPO / name)
+    spec = yaml.safe_load((REPO / "pipelines.yaml").read_text())
+    spec["tasks"] = [task for task in spec["tasks"] if not only or task["name"] in {*only, REVIEW}]
+    (folder / "pipelines.yaml").write_text(yaml.safe_dump(spec))
+    return folder
+
+
+def plain(root: Path, products: Path) -> int:
+    """Run the same tasks by Ploomber as it comes, and return its exit code."""
+    products.mkdir()
+    text = run_copy(root, products, products / "review.ipynb", {}, processes=PROCESSES, without={REVIEW})
+    spec = yaml.safe_load(text)
+    for task in spec["tasks"]:
+        del task["executor_params"]
+    (products / "pipelines.yaml").write_text(yaml.safe_dump(spec))
+    command = [str(Path(sys.executable).with_name("ploomber")), "build", "--entry-point"]
+    return subprocess.run(
+        [*command, str(products / "pipelines.yaml")],
+        cwd=root,
+        env=environ_of(root, products),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ).returncode
+
+
+def turn_a_knob(root: Path) -> None:
+    """Change one knob of the first task."""
+    spec = yaml.safe_load((root / "pipelines.yaml").read_text())
+    spec["tasks"][0]["params"]["seed"] = 5
+    (root / "pipelines.yaml").write_text(yaml.safe_dump(spec))
+
+
+def main(arguments: list[str] | None = None) -> dict[str, Any]:
+    """Run, print, and return the results."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.pipeline", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--only", nargs="*", default=[], help="these tasks alone")
+    chosen = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as scratch:
+        root = a_root(Path(scratch), chosen.only)
+        ours = ["--products", str(root / "forked"), "--processes", str(PROCESSES)]
+        found: dict[str, Any] = {"notebooks": len(load_tasks(root)) - 1}
+        found["plain"] = timed(lambda: plain(root, root / "plain"))
+        found["forked"] = timed(lambda: run_pipeline(root, ours))
+        found["no_change"] = timed(lambda: run_pipeline(root, ours))
+        turn_a_knob(root)
+        found["one_knob"] = timed(lambda: run_pipeline(root, ours))
+    print(json.dumps(found) if chosen.json else _table(found))
+    return found
+
+
+def _table(found: dict[str, Any]) -> str:
+    lines = [f"{found['notebooks']} notebooks, {PROCESSES} at a time"]
+    for name in ("plain", "forked", "no_change", "one_knob"):
+        lines.append(f"{name:<12}{found[name]['wall_s']:>8.1f} s wall{found[name]['cpu_s']:>8.1f} s CPU")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
