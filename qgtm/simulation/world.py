@@ -146,19 +146,22 @@ class World:
         machine: Any = rig.machine
         machine.error_s = self.clock_error_s
         try:
-            live(rig, self._hear_step)
-            self.note("stopped", life.number)
-            rig.close()
-        except Crashed:
-            self.note("crash", life.number)
-        except MemoryError:
-            self.note("no memory", life.number)
-        except QgtmError as problem:
-            self.note("fell", life.number, type(problem).__name__, self._placeless(str(problem)))
-            if hasattr(rig, "lease"):
-                rig.lease.release()
+            try:
+                live(rig, self._hear_step)
+                self.note("stopped", life.number)
+                rig.close()
+            except Crashed:
+                self.note("crash", life.number)
+            except MemoryError:
+                self.note("no memory", life.number)
+            except QgtmError as problem:
+                self.note("fell", life.number, type(problem).__name__, self._placeless(str(problem)))
+                if hasattr(rig, "lease"):
+                    rig.lease.release()
+            self._tell_switch(
+                "left"
+            )  # not of a run that is told to stop here: its last mark is what was asked for
         finally:
-            self._tell_switch("left")
             rig.vanish()
 
     def _hear_step(self, step: BootStepFinished) -> None:

@@ -123,7 +123,7 @@ def test_order_under_another_id_is_told_as_doubled() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_each_drill_ends_as_it_must() -> None:
-    capped, dead = drills.hard_caps(0, 1), drills.dead_men(0, 1)
+    capped, dead = drills.hard_caps(1, 1), drills.dead_men(0, 1)
     assert (capped["broken"], dead["broken"]) == ([], [])
     assert capped["took"][0] <= 60
     assert 900 <= dead["took"][0] <= 960

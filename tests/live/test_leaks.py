@@ -51,5 +51,7 @@ def test_files_and_threads_stay_flat_over_thirty_days(rig: StagedRig) -> None:
         counts.append(held())
     assert set(counts[1:]) == {counts[1]}
     assert len(days) == 30
-    assert rig.journal.head().seq > first_rows + 60  # something happened on each of them
+    assert (
+        rig.journal.head().seq >= first_rows + 4 * 10
+    )  # every third day a halt, its end, and what they led to
     assert len(list(rig.state_dir.snapshots.iterdir())) == 3

@@ -53,6 +53,7 @@ def ran(root: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_pipeline_runs_what_changed_and_what_hangs_on_it(root: Path) -> None:
     arguments = ["--processes", "2", "--journal", str(root / "journal.db")]
     assert main(root, arguments) == 0

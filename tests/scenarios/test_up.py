@@ -19,7 +19,7 @@ from qgtm.ports import Entry
 from tests.scenarios.terminal import Desk, eventually
 
 LIVE = "Ctrl-C stops everything"
-FLEET = {"exchange", "daemon", "serve", "scheduler"}
+FLEET = {"exchange", "daemon", "feeds", "serve", "scheduler"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
