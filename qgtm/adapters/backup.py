@@ -1,7 +1,7 @@
 """Copies of the fund's record: taken while it runs, and checked row by row.
 
-A backup is a folder: the databases as SQLite's own online copy gives them, and `backup.json`, which says
-what state they fold to. One that is half made has no `backup.json` and does not count.
+A backup is a folder: the databases as SQLite's own online copy gives them, the store of values, and
+`backup.json`, which says what state they fold to. One that is half made has no such sheet and does not count.
 """
 
 import json
@@ -21,6 +21,7 @@ from qgtm.adapters.database import BUSY_MS, explained_by_sqlite
 from qgtm.adapters.files import StateDir, explained, sync_folder, write_atomic
 from qgtm.adapters.journal import JournalReader
 from qgtm.adapters.lock import FileLock
+from qgtm.adapters.store_copy import copy_store, is_of_store, stored
 from qgtm.core.codec import canonical
 from qgtm.core.errors import JournalCorrupt, JournalError
 from qgtm.core.instant import instant_from_text, text_from_instant
@@ -37,7 +38,10 @@ PAGES: Final = 2000  # copied at a time, so that a writer waits for milliseconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """What a backup holds: the journal's head, the hash of the state that it folds to, and each file's."""
+    """What a backup holds: the journal's head, the hash of the state that it folds to, and each file's.
+
+    `left_out` says what of the store did not hold when it was copied.
+    """
 
     made_at: datetime
     seq: int
@@ -46,6 +50,12 @@ class Backup:
     mode: str
     latches: tuple[str, ...]
     files: dict[str, str]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """Return what it holds of the store of values and beside it; the first backups held nothing of it."""
+        return tuple(name for name in self.files if is_of_store(name))
 
 
 def backups(folder: Path) -> tuple[Path, ...]:
@@ -66,9 +76,10 @@ def make_backup(state: StateDir, folder: Path, at: datetime) -> Path:
         if path.exists():
             raise JournalError(f"{path} is there already: wait a second, then make another backup.")
         _sweep(folder)
+        earlier = backups(folder)[-1:]
         path.mkdir(mode=0o700)
         try:
-            _fill(state, path, at)
+            _fill(state, path, at, earlier[0] if earlier else None)
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)
             raise
@@ -86,11 +97,12 @@ def _sweep(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _fill(state: StateDir, path: Path, at: datetime) -> None:
+def _fill(state: StateDir, path: Path, at: datetime, earlier: Path | None) -> None:
     for name in COPIED:
         if (state.root / name).exists():
             _copy(state.root / name, path / name)
-    sheet = (json.dumps(_written(_sheet(path, at)), indent=2) + "\n").encode()
+    left_out = copy_store(state, path, earlier)
+    sheet = (json.dumps(_written(_sheet(path, at, left_out)), indent=2) + "\n").encode()
     write_atomic(path / SHEET, sheet)
 
 
@@ -111,8 +123,9 @@ def _copy(source: Path, target: Path) -> None:
             reader.close()
 
 
-def _sheet(path: Path, at: datetime) -> Backup:
+def _sheet(path: Path, at: datetime, left_out: tuple[str, ...]) -> Backup:
     head, state = _folded(path / "journal.db")
+    databases = (name for name in COPIED if (path / name).exists())
     return Backup(
         made_at=at,
         seq=head.seq,
@@ -120,7 +133,8 @@ def _sheet(path: Path, at: datetime) -> Backup:
         state_sha=state_sha(state),
         mode=state.switch.mode.value,
         latches=tuple(latch.value for latch in state.switch.latches),
-        files={name: _file_sha(path / name) for name in COPIED if (path / name).exists()},
+        files={name: _file_sha(path / name) for name in (*databases, *stored(path))},
+        left_out=left_out,
     )
 
 
@@ -175,17 +189,21 @@ def _is_named(path: Path) -> bool:
 # --- checking one -------------------------------------------------------------------------------
 
 
-def verified(path: Path) -> Backup:
+def verified(path: Path, *, is_keeping_store: bool = False) -> Backup:
     """Return what a backup holds after checking all of it: files, chain, and the state that comes out.
 
-    Raises JournalError for a folder that is none, JournalCorrupt for one that does not hold.
+    With `is_keeping_store` the store in it is not looked at. Raises JournalError for a folder that is none,
+    JournalCorrupt for one that does not hold.
     """
     sheet = _read_sheet(path)
     for name, expected in sheet.files.items():
+        if is_keeping_store and is_of_store(name):
+            continue
         with explained(path / name, JournalError):
             found = _file_sha(path / name)
         if found != expected:
-            raise JournalCorrupt(f"{path / name} is not what was copied there: take another backup.")
+            cure = ", or put back the rest with `--keep-store`" if is_of_store(name) else ""
+            raise JournalCorrupt(f"{path / name} is not what was copied there: take another backup{cure}.")
     head, state = _folded(path / "journal.db")
     if (head.seq, head.hash) != (sheet.seq, sheet.head):
         raise JournalCorrupt(f"{path} ends at row {head.seq}, and row {sheet.seq} was copied: take another.")
@@ -202,6 +220,7 @@ def _read_sheet(path: Path) -> Backup:
         fields = json.loads((path / SHEET).read_bytes())
         fields["made_at"] = instant_from_text(fields["made_at"])
         fields["latches"] = tuple(fields["latches"])
+        fields["left_out"] = tuple(fields.get("left_out", ()))
         return _checked(Backup(**fields))
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise JournalError(
@@ -210,8 +229,9 @@ def _read_sheet(path: Path) -> Backup:
 
 
 def _checked(sheet: Backup) -> Backup:
-    if "journal.db" not in sheet.files or not sheet.files.keys() <= set(COPIED):
-        raise ValueError(f"it names other files than {', '.join(COPIED)}")
+    is_ours = all(name in COPIED or is_of_store(name) for name in sheet.files)
+    if "journal.db" not in sheet.files or not is_ours:
+        raise ValueError(f"it names other files than {', '.join(COPIED)} and the store's")
     return sheet
 
 

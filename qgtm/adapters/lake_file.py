@@ -67,7 +67,9 @@ class Folder:
         good: list[Segment] = []
         with explained(self.path, FeedError):
             paths = sorted(self.path.iterdir()) if self.path.is_dir() else []
-            named = [(path, _segment(path, self.table)) for path in paths if not path.name.startswith(".")]
+            named = [
+                (path, segment_from(path, self.table)) for path in paths if not path.name.startswith(".")
+            ]
             for path, segment in named:
                 if segment is None:
                     bad[path] = "it is none of the store's"
@@ -95,7 +97,7 @@ class Folder:
 
     def _put_aside(self) -> list[Segment]:
         paths = self.quarantine.glob(f"{self.table}-*") if self.quarantine.is_dir() else ()
-        return [segment for path in paths if (segment := _segment(path, self.table)) is not None]
+        return [segment for path in paths if (segment := segment_from(path, self.table)) is not None]
 
     def write(self, store: "Parquet", first: int, columns: Mapping[str, Any]) -> Segment:
         """Put rows numbered from `first` on the disk; they are there when this returns. Raises FeedError."""
@@ -230,7 +232,8 @@ def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def _segment(path: Path, table: str) -> Segment | None:
+def segment_from(path: Path, table: str) -> Segment | None:
+    """Return what a file's name says of its rows, None where it is no file of this kind."""
     match = _NAME.match(path.name)
     if match is None or match[1] != table or int(match[2]) > int(match[3]):
         return None

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,9 @@ from qgtm.adapters.backup import COPIED, Backup, verified
 from qgtm.adapters.files import StateDir, explained, sync_folder, write_atomic
 from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.journal import RESTORING, JournalReader
+from qgtm.adapters.lake import LOCK
 from qgtm.adapters.lock import FileLock
+from qgtm.adapters.store_copy import STORE, is_of_store
 from qgtm.core.commands import Flatten, Halt
 from qgtm.core.errors import JournalError, QgtmError
 from qgtm.core.events import (
@@ -36,6 +38,8 @@ from qgtm.risk.kill_switch import must_flatten
 
 STAGE: Final = "restoring"
 MOVED: Final = (*(f"{name}{end}" for name in COPIED for end in ("", "-wal", "-shm")), "snapshots")
+# With the feeds' word on their last look: without it the collector fetches what the store lacks since then.
+MOVED_WITH_STORE: Final = (STORE, "released.json", "feeds")
 HALTED: Final = (Mode.HALTED_HARD.value, Mode.HALTED_DEAD_MAN.value)
 UNREADABLE: Final = (QgtmError, ValueError, ArithmeticError, LookupError, TypeError)  # of a damaged row
 FORGOTTEN: Final[dict[type[Event], str]] = {
@@ -54,6 +58,7 @@ class Restored:
     sheet: Backup
     aside: Path
     is_flattening: bool
+    has_store: bool
     forgotten: tuple[str, ...]
 
 
@@ -67,16 +72,21 @@ class _Begun:
     forgotten: tuple[str, ...]
 
 
-def restore(path: Path, state: StateDir, at: datetime, *, is_another: bool = False) -> Restored:
+def restore(
+    path: Path, state: StateDir, at: datetime, *, is_another: bool = False, is_keeping_store: bool = False
+) -> Restored:
     """Put a backup in the place of what `state` holds.
 
     What the journal does not know of since then may be riskier than it says, so the fund comes back halted
     until OpA acknowledges; a halt that closes everything, in the record that is put aside or asked for since,
-    goes on. A restore that was cut off is finished. Raises JournalLocked while a daemon or `qgtm up` runs,
-    JournalError for a backup of another record (unless `is_another`), and as `verified`.
+    goes on. The store of values is put back with it, unless the backup has none or with `is_keeping_store`.
+    A restore that was cut off is finished. Raises JournalLocked while a daemon, a collector of feeds or `qgtm
+    up` runs, JournalError for a backup of another record (unless `is_another`), and as `verified`.
     """
-    sheet = verified(path)
+    sheet = verified(path, is_keeping_store=is_keeping_store)
+    has_store = bool(sheet.stored) and not is_keeping_store
     with (
+        ExitStack() as locks,
         FileLock(state.root / "up.lock", f"`qgtm up` in {state.root}"),
         FileLock(state.journal.with_name(state.journal.name + ".lock"), f"the journal {state.journal}"),
         explained(state.root, JournalError),
@@ -86,16 +96,21 @@ def restore(path: Path, state: StateDir, at: datetime, *, is_another: bool = Fal
             if not is_another:
                 _refuse_another(path, state)
             begun = _learned(state, path, sheet, at)
+        if has_store:
+            state.store.mkdir(exist_ok=True)
+        if state.store.is_dir():
+            locks.enter_context(FileLock(state.store / LOCK, f"the store {state.store}"))
         begun = replace(
             begun, is_flattening=begun.is_flattening or _is_flatten_asked(state.inbox, begun.taken)
         )
-        _stage(path, sheet, state, begun, at)
+        _stage(path, sheet, state, begun, at, has_store=has_store)
         _keep(state, begun)
-        _swap(state, state.root / begun.aside)
+        _swap(state, state.root / begun.aside, has_store=has_store)
     return Restored(
         sheet=sheet,
         aside=state.root / begun.aside,
         is_flattening=begun.is_flattening,
+        has_store=has_store,
         forgotten=begun.forgotten,
     )
 
@@ -209,16 +224,21 @@ def _keep(state: StateDir, begun: _Begun) -> None:
 # --- the files ----------------------------------------------------------------------------------
 
 
-def _stage(path: Path, sheet: Backup, state: StateDir, begun: _Begun, at: datetime) -> None:
+def _stage(
+    path: Path, sheet: Backup, state: StateDir, begun: _Begun, at: datetime, *, has_store: bool
+) -> None:
     """Put all that is to stand in the state folder into one beside it, on the disk. Raises OSError."""
     stage = state.root / STAGE
     shutil.rmtree(stage, ignore_errors=True)
     try:
         stage.mkdir(mode=0o700)
         for name in sheet.files.keys() - {"inbox.db"}:  # what waited then is not wanted now
-            _copy(path / name, stage / name)
+            if has_store or not is_of_store(name):
+                (stage / name).parent.mkdir(parents=True, exist_ok=True)
+                _copy(path / name, stage / name)
         _halt(stage / "inbox.db", path, begun, at)
-        sync_folder(stage)
+        for folder in (*filter(Path.is_dir, stage.rglob("*")), stage):
+            sync_folder(folder)
     except BaseException:
         shutil.rmtree(stage, ignore_errors=True)
         raise
@@ -240,20 +260,35 @@ def _halt(inbox: Path, path: Path, begun: _Begun, at: datetime) -> None:
             new.put(Flatten(reason=f"{reason}; the halt goes on", by="restore"), "restore", at)
 
 
-def _swap(state: StateDir, aside: Path) -> None:
+def _swap(state: StateDir, aside: Path, *, has_store: bool) -> None:
     """Change the names: the old record into `aside`, the staged one into its place. Raises OSError.
 
     What lies in `aside` already was moved by a restore that was cut off; the snapshots remember later rows.
     """
     aside.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name in MOVED:
+    for name in (*MOVED, *(MOVED_WITH_STORE if has_store else ())):
         if (state.root / name).exists() and not (aside / name).exists():
             (state.root / name).rename(aside / name)
     sync_folder(aside)
+    if not has_store:
+        _give_back(state, aside)
     stage = state.root / STAGE
     for staged in sorted(stage.iterdir(), reverse=True):  # the journal before the inbox, which holds the halt
-        staged.replace(state.root / staged.name)
+        _put(staged, state.root / staged.name)
     sync_folder(state.root)
     (state.root / RESTORING).unlink()
     sync_folder(state.root)
     stage.rmdir()
+
+
+def _give_back(state: StateDir, aside: Path) -> None:
+    """Put the store back that a restore which was cut off had moved, where this one leaves it alone."""
+    for name in MOVED_WITH_STORE:
+        if (aside / name).exists():
+            _put(aside / name, state.root / name)
+
+
+def _put(what: Path, target: Path) -> None:
+    if target.is_dir():  # left by a restore that was cut off: the old one lies in `aside`
+        shutil.rmtree(target)
+    what.replace(target)

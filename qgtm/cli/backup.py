@@ -19,7 +19,7 @@ Listed = Annotated[bool, typer.Option("--list", help="Only list the backups that
 def command(
     to: To = None, listed: Listed = False, config: ConfigPath = None, as_json: AsJson = False
 ) -> None:
-    """Copy journal, inbox and bars as they are this moment, check the copy row by row, and say what it holds.
+    """Copy journal, inbox, bars and the store of values as they are now, check them, and say what they hold.
 
     The last of each of 30 days and of each of 12 months are kept. Keep them on another disk as well.
     """
@@ -35,9 +35,20 @@ def command(
     path = make_backup(state, folder, SystemClock().now())
     sheet = verified(path)
     if as_json:
-        say_json({"path": str(path), "rows": sheet.seq, "head": sheet.head, "state_sha": sheet.state_sha})
+        say_json(
+            {
+                "path": str(path),
+                "rows": sheet.seq,
+                "head": sheet.head,
+                "state_sha": sheet.state_sha,
+                "store_files": len(sheet.stored),
+                "left_out": list(sheet.left_out),
+            }
+        )
         return
     say(
-        f"{path}: {sheet.seq} rows up to {sheet.head[:12]}, state {sheet.state_sha[:12]}, {sheet.mode}.",
+        f"{path}: {sheet.seq} rows up to {sheet.head[:12]}, state {sheet.state_sha[:12]}, {sheet.mode}, "
+        f"{len(sheet.stored)} files of the store.",
+        *(f"{each}." for each in sheet.left_out),
         f"`qgtm restore {path} --verify` checks it again at any time.",
     )
