@@ -89,7 +89,6 @@ FAULTS: Final[Mapping[str, str]] = {
     "E5": "a history adjusted for splits beside live prices that are not",
     "E6": "gaps and duplicates among the bars",
     "E8": "no prices at all for four hours of the session",
-    "E9": "official figures late, revised, or not published",
     "E10": "pages without end, or a page token that repeats",
     "E11": "two feeds are stale at once",
     "E13": "the vendor renames a field or changes a unit",
