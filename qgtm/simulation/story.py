@@ -399,6 +399,7 @@ class Story(World):
         names = {
             "down": self.is_down or not self.life_is_up,
             "paused": self.life_is_up and self.life.paused_until_s > line.process_s,
+            "fenced": self.is_fenced,
             "weather": weather.is_bad,
             "clock": bool(self.clock_error_s),
             "watchdog": self.guard.paused_until_s > line.process_s,

@@ -162,6 +162,15 @@ def test_checker_is_told_of_a_process_that_sleeps_and_of_its_waking(tmp_path: Pa
     assert min(at for at in woke if at > struck.process_s) == pytest.approx(ends_s, abs=1.0)
 
 
+@pytest.mark.fault("D19", "C9")
+@pytest.mark.invariant("V7", "V16")
+def test_daemon_that_has_lost_its_lease_to_the_watchdog_tells_what_another_hand_bought_meanwhile() -> None:
+    found = lived(37, 3, CONFIG, forced=frozenset({"halt", "long pause", "manual"}))
+    assert sentences(found) == []
+    assert found.fired["long pause"] > 0
+    assert found.edges["watchdog flatten"]
+
+
 def test_checker_is_told_of_what_it_holds() -> None:
     held = lived(1, 4, CONFIG).held
     core = {"V1", "V2", "V3", "V4", "V5", "V9", "V11", "V13", "V16", "V17", "V21", "V22", "V25"}

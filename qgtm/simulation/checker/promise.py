@@ -17,7 +17,10 @@ CANCEL_S: Final = 30.0
 LOST_CANCEL_S: Final = 35.0
 HALVE_S: Final = 600.0
 FOUND_S: Final = 1_200.0
-OF_THE_DAEMON: Final = frozenset({"window", "down", "paused", "disk", "tampered", "clock", "stream"})
+OF_THE_DAEMON: Final = frozenset(
+    {"window", "down", "paused", "fenced", "disk", "tampered", "clock", "stream"}
+)
+NOT_OF_READING: Final = frozenset({"thin", "window", "fenced"})  # keep nobody from looking and cancelling
 CALLS_S: Final = 5.0  # a call that is under way when the time is over
 
 
@@ -80,13 +83,32 @@ def _halted(checker: "Checker", before: str) -> Iterator[Promise]:
         lots = sorted(symbol for symbol, lot in desk.ledger.lots.items() if lot.qty)
         return [symbol for symbol in lots if desk.halt_at(symbol, desk.now) is None]
 
+    def untold(now: "Checker") -> list[str]:
+        """Return what a daemon that may send nothing, since another has the lease, has not named as held."""
+        since_s = now.known.halted_s or 0.0
+        said = [text for at_s, _, cause, text in now.known.alerts if cause == "not flat" and at_s >= since_s]
+        return [symbol for symbol in held(now) if not any(f" {symbol}" in text for text in said)]
+
+    def is_unfenced(now: "Checker") -> bool:
+        return not {"fenced", "paused"} & now.obstacles  # who wakes is seen to be fenced a moment later
+
     yield Promise(
         "V5",
         CANCEL_S,
         lambda now: not left(now),
         lambda now: f"{left(now)} still live after the halt",
         is_over,
+        unheeded=NOT_OF_READING,
     )
+    if not is_unfenced(checker):
+        yield Promise(
+            "V7",
+            FLAT_S,
+            lambda now: not untold(now),
+            lambda now: f"{untold(now)} held, nobody may close it, and that was not told within the minute",
+            lambda now: is_over(now) or is_unfenced(now),
+            unheeded=NOT_OF_READING,
+        )
     yield Promise(
         "V7",
         FLAT_S,
@@ -153,7 +175,7 @@ def _lost(checker: "Checker") -> Iterator[Promise]:
         lambda now: not left(now),
         lambda now: f"{left(now)} still live after the stream was lost",
         lambda now: False,
-        unheeded=frozenset({"stream", "thin", "window"}),
+        unheeded=NOT_OF_READING | {"stream"},
     )
 
 
@@ -167,6 +189,7 @@ def _drifted(checker: "Checker", symbol: str, shares: Decimal) -> Iterator[Promi
         is_found,
         lambda now: f"{shares} shares of {symbol} by another hand were not found",
         lambda now: bool(live_of(now.exchange, symbol)) and is_found(now),
+        unheeded=NOT_OF_READING,
     )
 
 
