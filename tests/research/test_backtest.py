@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from qgtm.features.bars import Bars, FloatArray
-from qgtm.features.seen import Seen
 from qgtm.research.backtest import backtest, next_open_orders
-from qgtm.research.made_up import made_up
+from qgtm.research.made_up_panel import made_up_seen
 from qgtm.strategies import STRATEGIES
 
 
@@ -86,7 +85,7 @@ def test_equity_that_never_moves_has_a_sharpe_ratio_of_zero() -> None:
 
 @pytest.mark.parametrize("module", STRATEGIES, ids=[module.NAME for module in STRATEGIES])
 def test_cutting_the_future_changes_no_equity_up_to_there(module: Any) -> None:
-    bars = made_up(360, 5).select(module.symbols)
-    whole = backtest(bars, module.signal(Seen(bars)), 3.0).equity
-    cut = bars.head(330)
-    assert backtest(cut, module.signal(Seen(cut)), 3.0).equity.tolist() == whole[:330].tolist()
+    seen = made_up_seen(360, 5)
+    whole, cut = seen.select(module.symbols), seen.head(330).select(module.symbols)
+    equity = backtest(whole.bars, module.signal(whole), 3.0).equity
+    assert backtest(cut.bars, module.signal(cut), 3.0).equity.tolist() == equity[:330].tolist()
