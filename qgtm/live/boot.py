@@ -187,7 +187,12 @@ def _data(rig: Rig) -> str:
 
 
 def _wait_for_feeds(rig: Rig) -> None:
-    """Give `qgtm feeds` time for its first look: a history without it would have to be warmed up anew."""
+    """Give `qgtm feeds` time for its first look: a history without it would have to be warmed up anew.
+
+    Only a fund's first start waits: after a fall the dead man is counting.
+    """
+    if rig.kernel.state.bars_session is not None:
+        return
     until_s = rig.machine.monotonic() + FEEDS_S
     while not rig.beside.is_filled() and rig.machine.monotonic() < until_s and not rig.stop.is_set():
         rig.stop.wait(FEEDS_LOOK_S)
