@@ -63,6 +63,23 @@ def promises_of(checker: "Checker", mark: Mark, kind: str, *about: Any) -> Itera
         yield promise
 
 
+def _held_open(now: "Checker") -> list[str]:
+    desk = now.exchange.desk
+    lots = sorted(symbol for symbol, lot in desk.ledger.lots.items() if lot.qty)
+    return [symbol for symbol in lots if desk.halt_at(symbol, desk.now) is None]
+
+
+def _untold(now: "Checker") -> list[str]:
+    """Return what a daemon that may send nothing, since another has the lease, has not named as held."""
+    since_s = now.known.halted_s or 0.0
+    said = [text for at_s, _, cause, text in now.known.alerts if cause == "not flat" and at_s >= since_s]
+    return [symbol for symbol in _held_open(now) if not any(f" {symbol}" in text for text in said)]
+
+
+def _is_unfenced(now: "Checker") -> bool:
+    return not {"fenced", "paused"} & now.obstacles  # who wakes is seen to be fenced a moment later
+
+
 def _halted(checker: "Checker", before: str) -> Iterator[Promise]:
     seq = checker.known.halted_seq
     early = [
@@ -78,20 +95,6 @@ def _halted(checker: "Checker", before: str) -> Iterator[Promise]:
         live = now.exchange.desk.book.by_client_id
         return [order_id for order_id in early if live[order_id].is_live]
 
-    def held(now: "Checker") -> list[str]:
-        desk = now.exchange.desk
-        lots = sorted(symbol for symbol, lot in desk.ledger.lots.items() if lot.qty)
-        return [symbol for symbol in lots if desk.halt_at(symbol, desk.now) is None]
-
-    def untold(now: "Checker") -> list[str]:
-        """Return what a daemon that may send nothing, since another has the lease, has not named as held."""
-        since_s = now.known.halted_s or 0.0
-        said = [text for at_s, _, cause, text in now.known.alerts if cause == "not flat" and at_s >= since_s]
-        return [symbol for symbol in held(now) if not any(f" {symbol}" in text for text in said)]
-
-    def is_unfenced(now: "Checker") -> bool:
-        return not {"fenced", "paused"} & now.obstacles  # who wakes is seen to be fenced a moment later
-
     yield Promise(
         "V5",
         CANCEL_S,
@@ -100,20 +103,20 @@ def _halted(checker: "Checker", before: str) -> Iterator[Promise]:
         is_over,
         unheeded=NOT_OF_READING,
     )
-    if not is_unfenced(checker):
+    if not _is_unfenced(checker):
         yield Promise(
             "V7",
             FLAT_S,
-            lambda now: not untold(now),
-            lambda now: f"{untold(now)} held, nobody may close it, and that was not told within the minute",
-            lambda now: is_over(now) or is_unfenced(now),
+            lambda now: not _untold(now),
+            lambda now: f"{_untold(now)} held, nobody may close it, and that was not told within the minute",
+            lambda now: is_over(now) or _is_unfenced(now),
             unheeded=NOT_OF_READING,
         )
     yield Promise(
         "V7",
         FLAT_S,
-        lambda now: not held(now),
-        lambda now: f"{held(now)} not flat a minute after the halt",
+        lambda now: not _held_open(now),
+        lambda now: f"{_held_open(now)} not flat a minute after the halt",
         is_over,
         unheeded=frozenset({"window"}),
     )
