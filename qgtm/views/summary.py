@@ -28,7 +28,7 @@ from qgtm.views.matter import (
     undelivered_said,
 )
 from qgtm.views.persons import is_overridden
-from qgtm.views.regime import paused_said, regime_said
+from qgtm.views.regime import FEEDS, paused_said, regime_said
 from qgtm.views.signals import Change, pending
 from qgtm.views.way_back import way_back
 from qgtm.views.words import percent
@@ -216,7 +216,7 @@ def facts_of(chronicle: Chronicle, outside: Outside, limits: Limits) -> Facts:
         breaks=tuple(sorted(state.breaks)),
         drawdown_frac=None if state.drawdown is None else state.drawdown.drawdown_frac,
         soft_cap_frac=limits.soft_cap_frac,
-        stale_feeds=tuple(sorted(state.feeds_failed)),
+        stale_feeds=tuple(FEEDS.get(feed, feed) for feed in sorted(state.feeds_failed)),
         disabled=tuple(sorted(state.disabled)),
         rejected_today=orders.count(OrderState.REJECTED),
         unknown_orders=orders.count(OrderState.UNKNOWN),

@@ -1,14 +1,17 @@
 """The regime and the paused strategies in words."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
-from qgtm.core.events import RegimeSeen
+from qgtm.core.events import FeedFailed, RegimeSeen
 from qgtm.core.series import FeedName
 from qgtm.features.hidden_markov import STATES
 from qgtm.views import regime
+from qgtm.views.chronicle import Chronicle
 from qgtm.views.regime import paused_said, regime_said
+from qgtm.views.summary import Outside, facts_of
+from tests.views.told import LIMITS
 
 SEEN = RegimeSeen(
     session=date(2021, 6, 25),
@@ -62,3 +65,10 @@ def test_every_state_and_feed_has_its_words() -> None:
 )
 def test_who_waits(paused: dict[str, tuple[str, ...]], said: str) -> None:
     assert paused_said(paused) == said
+
+
+def test_line_under_the_dot_names_a_feed_in_the_partner_s_words() -> None:
+    chronicle = Chronicle()
+    chronicle.take(FeedFailed(feed="fred", reason="late"), datetime(2021, 6, 25, 14, tzinfo=UTC))
+    facts = facts_of(chronicle, Outside(monotonic_s=1.0), LIMITS)
+    assert facts.stale_feeds == ("interest rates and the dollar (FRED)",)
