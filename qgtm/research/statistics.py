@@ -6,7 +6,7 @@ Returns are daily and simple, (n,) float64, without NaN; ratios are a year's unl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb
+from math import comb, e
 from typing import Final
 
 import numpy as np
@@ -55,7 +55,7 @@ def expected_best(trials: Sequence[float]) -> float:
     if n < 2:
         return 0.0
     spread = float(np.std(np.asarray(trials, dtype=np.float64), ddof=1))
-    first, second = stats.norm.ppf(1 - 1 / n), stats.norm.ppf(1 - 1 / (n * np.e))
+    first, second = stats.norm.ppf(1 - 1 / n), stats.norm.ppf(1 - 1 / (n * e))
     return spread * float((1 - EULER_MASCHERONI) * first + EULER_MASCHERONI * second)
 
 
