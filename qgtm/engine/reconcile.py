@@ -24,7 +24,7 @@ class Params:
 
 
 PARAMS = Params(
-    cash_tolerance_usd=1.0,  # dollars of rounding that no one is called for [0.01, 10]
+    cash_tolerance_usd=0.01,  # dollars of rounding that no one is called for [0.01, 10]
     equity_tolerance_frac=0.01,  # by which a close may differ from the broker's history of it [0.001, 0.05]
 )
 NOTHING_HELD = Decimal(0)

@@ -41,4 +41,7 @@ EDGES: Final = {
     "tests/risk/test_kill_switch.py",
     "order working rejected": "the exchange refuses at once or never: tests/core/test_order.py",
     "order canceled filled": "a cancel of the exchange is the end of an order: tests/core/test_order.py",
+    "order expired filled": "so is the end of its day: tests/core/test_order.py",
+    "halted_hard operator halted_hard": "a halt of what is halted is answered and moves nothing: "
+    "tests/risk/test_kill_switch.py and tests/engine/test_act.py",
 }

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 EVENING: Final = timedelta(hours=6)  # before the open: shares change an hour and a half later
 APPLIED: Final = timedelta(hours=5)
-MATERIAL_CENTS: Final = 200  # of the whole trade: under a dollar is rounding to a comparison of both books
 RATIOS: Final = (2, 3, 4)
 
 
@@ -55,7 +54,7 @@ def trade_bust(world: "Story", chance: Random) -> None:
         return
     which = ended[-1]
     if chance.random() < 0.3:
-        cents = max(5, int(MATERIAL_CENTS / which.qty) + 1) * chance.choice((-1, 1))
+        cents = chance.choice((-20, -5, -1, 1, 5, 20))
         corrected(exchange, which, which.price + Decimal(cents) / 100)
         world.note("corrected", which.client_order_id)
         world.strike("trade corrected", which.symbol)

@@ -29,8 +29,8 @@ def test_book_has_no_break_with_itself(book) -> None:
     assert find_breaks(book, book) == ()
 
 
-@pytest.mark.parametrize(("brokers", "is_break"), [("100.99", False), ("101.00", False), ("101.01", True)])
-def test_cash_differs_beyond_a_dollar_of_rounding(brokers, is_break) -> None:
+@pytest.mark.parametrize(("brokers", "is_break"), [("100.005", False), ("100.01", False), ("100.02", True)])
+def test_cash_differs_beyond_a_cent_of_rounding(brokers, is_break) -> None:
     assert bool(find_cash_break(Decimal("100.00"), Decimal(brokers))) is is_break
     assert bool(find_cash_break(Decimal(brokers), Decimal("100.00"))) is is_break
 
