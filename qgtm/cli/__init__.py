@@ -40,6 +40,9 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "sweep": "back-test a strategy over a grid of its parameters, and draw the map",
         "leaks": "show that look-ahead would be found, on thirty planted leaks",
     },
+    "Build": {
+        "new": "begin a strategy from the template",
+    },
     "Change": {
         "export": "print the notebooks into modules, or compare both",
         "deploy": "put the present prints to work",

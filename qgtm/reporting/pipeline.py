@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -129,28 +130,28 @@ def _cells(notebook: Path) -> list[tuple[str, list[str]]]:
 
 def code_of(root: Path, task: Task, manifest: Manifest) -> str:
     """Return one hash over all prints that a task's notebook imports, directly or through other modules."""
-    trees = [ast.parse(source) for source, _ in _cells(root / task.source)]
     reached: set[str] = set()
-    left = [name for tree in trees for name in _imported(tree)]
+    left = [name for source, _ in _cells(root / task.source) for name in _imported(source)]
     while left:
         name = left.pop()
         path = _file(root, name)
         if name not in reached and path is not None:
             reached.add(name)
-            left += _imported(ast.parse(path.read_text(encoding="utf-8")))
+            left += _imported(path.read_text(encoding="utf-8"))
     names = sorted(name.removeprefix(f"{PACKAGE}.").replace(".", "/") for name in reached)
     prints = [manifest.prints[name] for name in names if name in manifest.prints]
     return sha256_of("\n".join(f"{each.name} {each.module_sha256}" for each in prints))[:CODE_LENGTH]
 
 
-def _imported(tree: ast.AST) -> list[str]:
+@cache  # most notebooks reach the same modules
+def _imported(source: str) -> tuple[str, ...]:
     found: list[str] = []
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE:
             found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
             found += [alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE]
-    return found
+    return tuple(found)
 
 
 def _file(root: Path, module: str) -> Path | None:
