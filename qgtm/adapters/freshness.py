@@ -6,10 +6,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
+from qgtm.adapters.minute_tape import MinuteTape
 from qgtm.adapters.publication import BARS, NOW_AND_THEN, fresh_until, published_at, schedule
 from qgtm.core.fact import Fact
 from qgtm.core.instant import NEW_YORK
-from qgtm.core.series import SERIES, Cadence, FeedName
+from qgtm.core.series import MINUTE_ROOTS, MINUTES, SERIES, Cadence, FeedName
 
 # Feed -> as the operators' table names it.
 SOURCES: Final[dict[FeedName, str]] = {
@@ -73,32 +74,47 @@ def freshness(
     session: date | None,
     now: datetime,
     off: Mapping[str, str],
+    tape: MinuteTape | None = None,
 ) -> tuple[FeedStands, ...]:
     """Return how the five feeds stand at `now`.
 
     `last` gives the newest fact of a series, `session` is the newest with bars of every symbol that trades,
-    `off` says by feed why it is not fetched.
+    `off` says by feed why it is not fetched, `tape` how the session's minutes come where they are heard.
     """
-    return tuple(_feed(feed, last, session, now, off.get(feed, "")) for feed in FeedName)
+    prices = [_bars(session, now), *minutes_stand(tape, now)]
+    own = {FeedName.OHLCV: prices}
+    return tuple(_feed(feed, last, own.get(feed, []), now, off.get(feed, "")) for feed in FeedName)
+
+
+def minutes_stand(tape: MinuteTape | None, now: datetime) -> list[SeriesStands]:
+    """Return how the minutes come, symbol by symbol: fresh for two minutes of market hours."""
+    if tape is None:
+        return []
+    return [_minute(symbol, tape, now) for symbol in MINUTE_ROOTS]
+
+
+def _minute(symbol: str, tape: MinuteTape, now: datetime) -> SeriesStands:
+    at, due_at = tape.ended.get(symbol), tape.due_at(symbol)
+    standing = Standing.FRESH if now <= due_at else Standing.STALE
+    return SeriesStands(name=f"{MINUTES} of {symbol}", at=at, known_at=at, due_at=due_at, standing=standing)
 
 
 def _feed(
-    feed: FeedName, last: Callable[[str], Fact | None], session: date | None, now: datetime, off: str
+    feed: FeedName,
+    last: Callable[[str], Fact | None],
+    prices: list[SeriesStands],
+    now: datetime,
+    off: str,
 ) -> FeedStands:
-    stands = [_stands(name, last(name), now) for name, each in SERIES.items() if each.feed is feed]
-    if feed is FeedName.OHLCV:
-        stands.insert(0, _bars(session, now))
-    newest = max((each.at for each in stands if each.at is not None), default=None)
-    judged = [each for each in stands if each.name not in NOW_AND_THEN]
-    if feed is FeedName.OHLCV:
-        newest, judged = (
-            stands[0].at,
-            stands[:1],
-        )  # what a session's minutes leave is told, and only some rules need it
+    facts = [_stands(name, last(name), now) for name, each in SERIES.items() if each.feed is feed]
+    # What a session's minutes leave is told, and only some rules need it: prices are judged by themselves.
+    judged = prices or [each for each in facts if each.name not in NOW_AND_THEN]
+    stands = [*prices, *facts]
+    newest = max((each.at for each in prices or facts if each.at is not None), default=None)
     if off:
         return FeedStands(feed=feed, at=newest, standing=Standing.OFF, why=off, series=tuple(stands))
     standing = _together(judged)
-    why = "" if standing in GOOD else _why(judged)
+    why = "" if standing in GOOD else why_late(judged)
     return FeedStands(feed=feed, at=newest, standing=standing, why=why, series=tuple(stands))
 
 
@@ -111,7 +127,8 @@ def _together(series: list[SeriesStands]) -> Standing:
     return series[0].standing
 
 
-def _why(series: list[SeriesStands]) -> str:
+def why_late(series: list[SeriesStands]) -> str:
+    """Return what is late and since when, empty while nothing is."""
     late = [each for each in series if each.standing is Standing.STALE and each.due_at is not None]
     empty = [each.name for each in series if each.standing is Standing.EMPTY]
     said = [f"{each.name} due by {_clock(each.due_at)}" for each in late if each.due_at is not None]

@@ -13,6 +13,7 @@ from qgtm.adapters.clock import SystemClock, VenueClock
 from qgtm.adapters.files import StateDir, explained, write_atomic
 from qgtm.adapters.freshness import SCHEDULES, SOURCES, FeedStands, Standing, freshness
 from qgtm.adapters.lake import Lake, Window
+from qgtm.adapters.minute_tape import TAPE, load_tape
 from qgtm.adapters.quarantine import Quarantine
 from qgtm.adapters.store import bars_seen
 from qgtm.adapters.vintage import instant_of
@@ -179,14 +180,19 @@ def _freshness(config: Config, state: StateDir, *, as_json: bool) -> None:
         _session(lake, state, config.universe.symbols, now),
         now,
         off,
+        tape := load_tape(state.feeds / TAPE),
     )
+    halted = [] if tape is None else [each.text(symbol) for symbol, each in tape.halted.items()]
     if as_json:
         problems = [] if lake is None else list(lake.problems)
         waits = [{"item": each.item, "why": each.why} for each in held]
         fields = [_fields(each) for each in stands]
-        say_json({"now": now.isoformat(), "feeds": fields, "held": waits, "problems": problems})
+        say_json(
+            {"now": now.isoformat(), "feeds": fields, "held": waits, "halted": halted, "problems": problems}
+        )
         return
     _print_stands(stands, now)
+    say(*halted)
     say(*(f"{each.why}. It waits: `qgtm data --release {each.item} --reason ...`" for each in held))
     say(*(() if lake is None else lake.problems))
 

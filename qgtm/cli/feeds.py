@@ -5,7 +5,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import date, datetime
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from qgtm.config import Config
     from qgtm.live.collect import Collector, Feed, Word
-    from qgtm.live.feeds import Lookout
+    from qgtm.live.feeds import Lookout, Making
 
 FIRST: Final = date(2015, 1, 1)
+STOP_S: Final = 5.0
 
 Once = Annotated[bool, typer.Option("--once", help="Look at each feed once, say how it went, and exit.")]
 BackFill = Annotated[
@@ -69,7 +70,7 @@ def command(
         elif once:
             _look(made.collector, as_json=as_json)
         else:
-            _run(made.collector, made.found, made.stop, console)
+            _run(made, console)
 
 
 class _Collecting:
@@ -87,8 +88,8 @@ class _Collecting:
         is_embedded = where == "embedded"
         clock = VenueClock(state.exchange / "venue.json") if is_embedded else SystemClock()
         self.stop = Event()
-        making = Making(config=config, keys=keys, where=where, state=state, clock=clock, stop=self.stop)
-        every = lookout(making)
+        self.making = Making(config=config, keys=keys, where=where, state=state, clock=clock, stop=self.stop)
+        every = lookout(self.making)
         self.found = Lookout(_chosen(every, only), every.off)
         self._lake = LakeWriter(state.store)
         for problem in self._lake.problems:
@@ -117,14 +118,32 @@ def _chosen(every: "Lookout", only: Sequence[str]) -> "tuple[Feed, ...]":
     return tuple(feed for feed in every.feeds if not only or feed.name in only)
 
 
-def _run(collector: "Collector", found: "Lookout", stop: Event, console: "Console") -> None:
+def _run(made: _Collecting, console: "Console") -> None:
+    stop, found = made.stop, made.found
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     console.print(f"fetching {', '.join(feed.name for feed in found.feeds)}")
     for name, why in found.off.items():
         console.print(f"{name} is off: {why}", markup=False)
-    collector.run(stop)
+    listener = Thread(target=listen, args=(made.making,), name="minutes", daemon=True)
+    if any(feed.name == FeedName.OHLCV for feed in found.feeds):
+        listener.start()
+    made.collector.run(stop)
+    if listener.ident is not None:
+        listener.join(STOP_S)
     console.print("feeds stopped")
+
+
+def listen(making: "Making") -> None:
+    """Hear the session's minutes until told to stop; begin once venue time can be read."""
+    from qgtm.live.feeds import listening
+
+    while not making.stop.is_set():
+        try:
+            with listening(making) as watch:
+                watch.run(making.stop)
+        except ConfigError:
+            making.stop.wait(1.0)
 
 
 def _look(collector: "Collector", *, as_json: bool) -> None:

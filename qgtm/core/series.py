@@ -89,6 +89,8 @@ MINUTE_FIELDS: Final[dict[str, str]] = {
     "EVENT30": "log return in the 30 minutes after the day's release, or after the open when it came before",
 }
 MINUTE_ROOTS: Final[tuple[str, ...]] = ("GLD",)
+# The part of the prices that comes while the market is open; a rule that looks inside a day reads it too.
+MINUTES: Final = "minutes"
 
 
 def _all() -> Iterator[Series]:

@@ -15,12 +15,13 @@ import numpy as np
 
 from qgtm.adapters.agenda import AGENDA, agenda, load_agenda
 from qgtm.adapters.calendar import xnys
-from qgtm.adapters.freshness import FeedStands, Standing, freshness
+from qgtm.adapters.freshness import FeedStands, Standing, freshness, minutes_stand, why_late
 from qgtm.adapters.lake import Lake
+from qgtm.adapters.minute_tape import TAPE, MinuteTape, load_tape
 from qgtm.core.errors import ConfigError, FeedError
-from qgtm.core.events import Event, FeedFailed, FeedRecovered
+from qgtm.core.events import AlertRaised, Event, FeedFailed, FeedRecovered
 from qgtm.core.instant import new_york_day
-from qgtm.core.series import FeedName
+from qgtm.core.series import MINUTES, FeedName
 from qgtm.engine.desk import Views
 from qgtm.features.history import Known
 from qgtm.live.collect import Word, words_from
@@ -108,9 +109,26 @@ class StoreBeside:
                 self._lake.refresh()
                 off = {name: word.off for name, word in words.items() if word.off}
                 stand = freshness(lambda name: self._lake.last(name, now), None, now, off)
+            tape = load_tape(self._board.parent / TAPE)
         except (ConfigError, FeedError) as problem:
             return [FeedFailed(feed=feed, reason=str(problem)) for feed in sorted(self._read)]
-        return list(self._facts(stand, words))
+        return [*self._facts(stand, words), *self._minutes(tape, words, now)]
+
+    def _minutes(
+        self, tape: MinuteTape | None, words: Mapping[str, Word], now: datetime
+    ) -> Iterator[Event]:
+        """Say how the session's minutes come, and which symbols stand still."""
+        if tape is None:
+            if MINUTES in self._read and (not words or words.get(FeedName.OHLCV, Word()).tried_at):
+                yield FeedFailed(feed=MINUTES, reason=NOT_FETCHED)
+            return
+        why = why_late(minutes_stand(tape, now))
+        if why:
+            yield FeedFailed(feed=MINUTES, reason=f"{why} ({tape.problem})" if tape.problem else why)
+        else:
+            yield FeedRecovered(feed=MINUTES)
+        for symbol, halted in tape.halted.items():
+            yield AlertRaised(level="yellow", cause=f"halt {symbol}", text=halted.text(symbol))
 
     def _facts(self, stand: Sequence[FeedStands], words: Mapping[str, Word]) -> Iterator[Event]:
         for each in stand:

@@ -5,6 +5,7 @@ key is missing is off, and its name and the key are said. Times are New York's, 
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
@@ -12,11 +13,13 @@ from pathlib import Path
 from threading import Event
 from typing import Final
 
-from qgtm.adapters import cot_calendar, feed_cot
+from qgtm.adapters import alpaca_client, cot_calendar, feed_cot
 from qgtm.adapters.agenda import AGENDA, load_agenda, save_agenda
 from qgtm.adapters.alpaca_line import Line
+from qgtm.adapters.alpaca_stream import BarStream
 from qgtm.adapters.calendar import Calendar, xnys
 from qgtm.adapters.chance import random_fraction
+from qgtm.adapters.clock import VenueClock
 from qgtm.adapters.feed_cot import CotFeed
 from qgtm.adapters.feed_daily import DailyFeed
 from qgtm.adapters.feed_form import Taken
@@ -27,16 +30,20 @@ from qgtm.adapters.feed_reddit import READ_S, WHOLE_S, RedditFeed, RedditLogin, 
 from qgtm.adapters.fetch import Clock, Fetcher, RawShelf, Vendor
 from qgtm.adapters.files import StateDir, explained
 from qgtm.adapters.fomc import DECISIONS, decided_at
+from qgtm.adapters.minute_tape import TAPE
 from qgtm.config import Config
 from qgtm.core.errors import FeedError
 from qgtm.core.fact import Fact
 from qgtm.core.instant import NEW_YORK, aware_utc, new_york_day
-from qgtm.core.series import FRED_WORDS, FeedName
+from qgtm.core.series import FRED_WORDS, MINUTE_ROOTS, FeedName
+from qgtm.core.universe import SYMBOLS
 from qgtm.keys import Keys, Venue, endpoints
 from qgtm.live.collect import Feed, Step
+from qgtm.live.minutes import MinuteWatch, newest
 
 # The broker counts 200 calls a minute for the account; 20 are neither the daemon's nor the watchdog's.
 BROKER_CALLS: Final = 20
+BROKER_USERS: Final = 3  # options, prices, and the last minutes where the stream is silent, each on its own
 CFTC_CALLS: Final = 60
 FRED_CALLS: Final = 100  # of the 120 that it takes
 FOMC_RELEASE: Final = 101  # at the embedded exchange, whose committee meets on days of its own
@@ -284,7 +291,7 @@ def _broker(making: Making) -> Fetcher:
         Vendor(
             name="alpaca",
             url=where.data_url,
-            calls_per_minute=BROKER_CALLS // 2,  # two feeds ask it, each on its own
+            calls_per_minute=BROKER_CALLS // BROKER_USERS,
             key_names="APCA_API_KEY_ID and APCA_API_SECRET_KEY",
             is_broker=not making.is_embedded,
             secret_headers=headers,
@@ -361,6 +368,40 @@ def _minutes(making: Making, releases: Releases) -> Feed:
         back_fill=fill,
         close=fetcher.close,
     )
+
+
+@contextmanager
+def listening(making: Making) -> Iterator[MinuteWatch]:
+    """Hear the session's minutes and halts for as long as the context lasts.
+
+    Raises ConfigError when venue time cannot be read yet.
+    """
+    fetcher = _broker(making)
+    feed = _minute_feed(making, fetcher, Releases(making.state.feeds / AGENDA, None))
+
+    def ask(since: datetime, now: datetime) -> dict[str, datetime]:
+        found = feed.minutes(MINUTE_ROOTS, since, now)
+        return newest(
+            {root: [each.end_at for each in tape if each.end_at <= now] for root, tape in found.items()}
+        )
+
+    speed = making.clock.anchor().speed if isinstance(making.clock, VenueClock) else 1.0
+    watch = MinuteWatch(making.state.feeds / TAPE, making.clock, making.calendar, ask, speed)
+    stream = BarStream(
+        alpaca_client.Keys(making.key("APCA_API_KEY_ID"), making.key("APCA_API_SECRET_KEY")),
+        endpoints(making.config, making.where).data_stream_url,
+        SYMBOLS,
+        on_hint=watch.heard,
+        on_connected=watch.listens,
+        on_dropped=watch.broke,
+        on_lost=watch.broke,
+    )
+    stream.start()
+    try:
+        yield watch
+    finally:
+        stream.stop()
+        fetcher.close()
 
 
 def _next_at(

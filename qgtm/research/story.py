@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qgtm.core.series import SERIES, FeedName
+from qgtm.core.series import MINUTES, SERIES, FeedName
 from qgtm.features.bars import Bars, FloatArray
 from qgtm.features.panel import Panel
 from qgtm.features.regime import FEATURES, LEVELS
@@ -81,7 +81,8 @@ class Story:
         """
         if not self.names.with_vectorbt:
             return None
-        equity = vectorbt_equity(self.bars, self.done.bought, self.names.cost_bps)
+        names = self.names
+        equity = vectorbt_equity(self.bars, self.done.bought, names.cost_bps, names.borrow_bps)
         if not np.allclose(equity.to_numpy(), self.done.equity, rtol=1e-9):
             apart = float(np.abs(equity.to_numpy() - self.done.equity).max())
             raise ValueError(
@@ -102,6 +103,7 @@ class Story:
             inputs=self.inputs(),
             figures=self.figures(),
             cost_bps=self.names.cost_bps,
+            borrow_bps=self.names.borrow_bps,
             **words,
         )
         write_card(self.names.product, written)
@@ -109,25 +111,28 @@ class Story:
 
     def _worth(self, feed: str) -> str:
         series = [name for name in self.everything.panel.names if name in SERIES]
-        is_there = feed == FeedName.OHLCV or any(SERIES[name].feed == feed for name in series)
+        brought = FeedName.OHLCV if feed == MINUTES else feed  # all that it has as series is of minutes
+        is_there = feed == FeedName.OHLCV or any(SERIES[name].feed == brought for name in series)
         return evidence(self.names.source) if is_there else "lacking"
 
 
 def told(names: Mapping[str, Any]) -> Story:
     """Return the story of the strategy whose notebook defines `names` (its `globals()`).
 
-    Decided at each close, filled at the next open, costs on every fill. Raises KeyError when the notebook
-    lacks a name of `NEEDED` or `RUN`.
+    Decided at each close, filled at the next open, costs on every fill and, where the notebook has the knob
+    `borrow_bps`, a fee on what is short. Raises KeyError when it lacks a name of `NEEDED` or `RUN`.
     """
     if lacking := [name for name in (*NEEDED, *RUN) if name not in names]:
         raise KeyError(
             f"the notebook lacks {', '.join(lacking)}: define it in an export or parameters cell above"
         )
     own = SimpleNamespace(**{name: names[name] for name in (*NEEDED, *RUN)})
+    own.borrow_bps = names.get("borrow_bps", 0.0)
     everything = world(own.source, own.sessions, own.seed)
     seen = everything.select(own.symbols)
     wanted = own.signal(seen)
-    return Story(own, everything, seen, wanted, backtest(seen.bars, wanted, own.cost_bps))
+    done = backtest(seen.bars, wanted, own.cost_bps, borrow_bps=own.borrow_bps)
+    return Story(own, everything, seen, wanted, done)
 
 
 def world(source: str, sessions: int, seed: int) -> Seen:

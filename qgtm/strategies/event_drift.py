@@ -20,7 +20,7 @@ from qgtm.features.trend import FEATURES
 
 NAME = "event_drift"
 CATEGORY = "F"
-FEEDS = ("ohlcv",)
+FEEDS = ("ohlcv", "minutes")
 symbols = ("GLD",)
 RANGE = {each.name: each for each in FEATURES}["average_true_range_20"]
 RELEASES = tuple(SINCE[event] for event in ("FOMC", "CPI", "EMPLOYMENT"))

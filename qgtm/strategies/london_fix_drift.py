@@ -16,7 +16,7 @@ from qgtm.features.seen import Seen
 
 NAME = "london_fix_drift"
 CATEGORY = "F"
-FEEDS = ("ohlcv",)
+FEEDS = ("ohlcv", "minutes")
 symbols = ("GLD",)
 INTO, AFTER = "PRE_FIX_GLD", "POST_FIX_GLD"
 

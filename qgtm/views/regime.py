@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from qgtm.core.events import RegimeSeen
-from qgtm.core.series import FeedName
+from qgtm.core.series import MINUTES, FeedName
 from qgtm.views.words import percent
 
 STATES: Final = {
@@ -15,6 +15,7 @@ STATES: Final = {
 }
 FEEDS: Final[Mapping[str, str]] = {
     FeedName.OHLCV: "prices",
+    MINUTES: "prices within the day",
     FeedName.COT: "futures positions (CFTC)",
     FeedName.FRED: "interest rates and the dollar (FRED)",
     FeedName.OPTIONS_VOL: "option prices",

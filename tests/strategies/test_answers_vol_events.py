@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from qgtm.core.series import SERIES
+from qgtm.core.series import MINUTE_FIELDS, MINUTE_ROOTS, MINUTES, SERIES
 from qgtm.core.universe import SYMBOLS
 from qgtm.features.bars import Bars, FloatArray
 from qgtm.features.panel import Panel
@@ -311,10 +311,13 @@ def watched(seen: Seen, asked: set[str]) -> Seen:
     return Watched(seen.bars, seen.panel)
 
 
+OF_MINUTES = {f"{field}_{root}" for field in MINUTE_FIELDS for root in MINUTE_ROOTS}
+
+
 @pytest.mark.parametrize("module", MINE, ids=[module.NAME for module in MINE])
 def test_strategy_names_exactly_the_feeds_that_it_reads(module: Any, market: Seen) -> None:
     assert module in STRATEGIES
     asked: set[str] = set()
     module.signal(watched(market, asked).select(module.symbols))
     feeds = {str(SERIES[name].feed) for name in asked if name in SERIES}
-    assert {"ohlcv"} | feeds == set(module.FEEDS)
+    assert {"ohlcv"} | feeds | ({MINUTES} if asked & OF_MINUTES else set()) == set(module.FEEDS)

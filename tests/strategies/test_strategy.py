@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from qgtm.core.series import FeedName
+from qgtm.core.series import MINUTES, FeedName
 from qgtm.core.universe import SYMBOLS, TRADED
 from qgtm.features.seen import Seen
 from qgtm.research.made_up import made_up
@@ -45,7 +45,7 @@ def test_strategy_module_keeps_the_contract(module: Any) -> None:
     assert module.__name__.endswith(f".{module.NAME}")
     assert module.CATEGORY in tuple("ABCDEFGH")
     assert module.FEEDS[0] == FeedName.OHLCV
-    assert set(module.FEEDS) <= set(FeedName)
+    assert set(module.FEEDS) <= {*FeedName, MINUTES}
     assert set(module.symbols) <= set(SYMBOLS)
     assert module.warm_up > 1
     assert is_dataclass(module.PARAMS)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from qgtm.core.events import FeedFailed, RegimeSeen
-from qgtm.core.series import FeedName
+from qgtm.core.series import MINUTES, FeedName
 from qgtm.features.hidden_markov import STATES
 from qgtm.views import regime
 from qgtm.views.chronicle import Chronicle
@@ -46,7 +46,7 @@ def test_transition_claims_no_certainty_and_the_unknown_is_called_so() -> None:
 
 def test_every_state_and_feed_has_its_words() -> None:
     assert set(STATES) < set(regime.STATES)
-    assert set(regime.FEEDS) == set(FeedName)
+    assert set(regime.FEEDS) == {*FeedName, MINUTES}
 
 
 @pytest.mark.parametrize(
