@@ -62,16 +62,19 @@ def next_open_orders(bars: Bars, targets: FloatArray, band: float = 0.005) -> Fl
     return orders
 
 
-def backtest(bars: Bars, targets: FloatArray, cost_bps: float, band: float = 0.005) -> Backtest:
+def backtest(
+    bars: Bars, targets: FloatArray, cost_bps: float, band: float = 0.005, borrow_bps: float = 0.0
+) -> Backtest:
     """Return the back-test of `targets` (n, k) in plain numpy, fractional shares, no interest.
 
-    `cost_bps` is paid on the notional of every fill. The fills are next-open ones (`next_open_orders`).
+    `cost_bps` is paid on the notional of every fill, `borrow_bps` a year on what is short at each close. The
+    fills are next-open ones (`next_open_orders`).
     """
     orders = next_open_orders(bars, targets, band)
     close, opened = _valued(bars)
     cash, shares = 1.0, np.zeros(targets.shape[1])
     equity, weights, turnover = np.empty(len(bars)), np.empty(targets.shape), 0.0
-    bought = np.zeros(targets.shape)
+    bought, borrowed = np.zeros(targets.shape), 0.0
     for i in range(len(bars)):
         asked = ~np.isnan(orders[i])
         worth = cash + float((shares * opened[i]).sum())
@@ -79,18 +82,26 @@ def backtest(bars: Bars, targets: FloatArray, cost_bps: float, band: float = 0.0
         notional = float(np.abs(bought[i] * opened[i]).sum())
         cash -= float((bought[i] * opened[i]).sum()) + notional * cost_bps / 1e4
         shares = shares + bought[i]
+        fee = borrow_fee(shares, close[i], borrow_bps)
+        cash, borrowed = cash - fee, borrowed + fee / worth
         turnover += notional / worth
         equity[i] = cash + float((shares * close[i]).sum())
         weights[i] = shares * close[i] / equity[i]
-    return Backtest(equity, weights, bought, turnover, turnover * cost_bps / 1e4)
+    return Backtest(equity, weights, bought, turnover, turnover * cost_bps / 1e4 + borrowed)
 
 
-def vectorbt_equity(bars: Bars, bought: FloatArray, cost_bps: float) -> Any:
+def borrow_fee(shares: FloatArray, close: FloatArray, borrow_bps: float) -> float:
+    """Return what a session's borrowing costs in dollars: a yearly fee on the value of what is short."""
+    return float((np.maximum(-shares, 0.0) * close).sum()) * borrow_bps / 1e4 / SESSIONS_A_YEAR
+
+
+def vectorbt_equity(bars: Bars, bought: FloatArray, cost_bps: float, borrow_bps: float = 0.0) -> Any:
     """Return the equity (n,) of the same shares in vectorbt's own book, as a pandas series over sessions.
 
     vectorbt fills at the signal bar's own close unless told otherwise, which flatters every strategy: hence
     `price` as the open. Its book lends no cash, so it gets idle dollars for the costs of a fully
-    invested budget, which are taken off again. Imported here, since it takes seconds.
+    invested budget, which are taken off again. It knows no borrow fee: that comes off too, on the shares
+    that its book is short. Imported here, since it takes seconds.
     """
     import pandas as pd
     import vectorbt as vbt
@@ -109,7 +120,8 @@ def vectorbt_equity(bars: Bars, bought: FloatArray, cost_bps: float) -> Any:
         init_cash=1.0 + idle,
         freq="1D",
     )
-    return book.value() - idle
+    fees = -(book.assets().clip(upper=0.0) * close).sum(axis=1) * borrow_bps / 1e4 / SESSIONS_A_YEAR
+    return book.value() - idle - fees.cumsum()
 
 
 def vectorbt_figures(equity: Any) -> Any:

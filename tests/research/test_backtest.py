@@ -67,6 +67,24 @@ def test_short_gains_when_the_price_falls_and_pays_costs_on_both_sides() -> None
     assert dear.equity[-1] == pytest.approx(1.2 - 0.01 - 0.008)
 
 
+@pytest.mark.mistake(16)
+def test_what_is_short_pays_a_yearly_fee_on_its_value_at_each_close() -> None:
+    bars = two_day_bars([100, 100, 80, 80], [100, 80, 90, 80])
+    done = backtest(bars, column(-1.0, -1.0, 0.0, 0.0), cost_bps=0, borrow_bps=504)
+    a_session = Fraction(504, 10000) / 252
+    first, second = a_session * Fraction(80, 100), a_session * Fraction(90, 100)
+    wanted = [Fraction(1), Fraction(12, 10) - first, Fraction(11, 10) - first - second]
+    wanted.append(2 - Fraction(80, 100) - first - second)  # bought back at the open, and nothing due since
+    np.testing.assert_allclose(done.equity, [float(each) for each in wanted], rtol=1e-14)
+    assert done.costs_frac == pytest.approx(float(first + second / (2 - Fraction(80, 100) - first)))
+
+
+def test_what_is_long_borrows_nothing() -> None:
+    bars = two_day_bars([100, 100, 80, 80], [100, 80, 90, 80])
+    free, dear = (backtest(bars, column(1.0, 1.0, 0.0, 0.0), 3.0, borrow_bps=fee) for fee in (0.0, 900.0))
+    assert free.equity.tolist() == dear.equity.tolist()
+
+
 def test_figures_agree_with_their_definitions() -> None:
     bars = two_day_bars([100, 100, 100, 100], [100, 110, 99, 108.9])
     figures = backtest(bars, column(1.0, 1.0, 1.0, 1.0), cost_bps=0).figures()

@@ -24,8 +24,8 @@ fields = [np.where(holes, np.nan, getattr(bars, name)) for name in FIELDS]
 for seen in (made, Seen(Bars(bars.sessions, bars.symbols, *fields), made.panel)):
     for module in STRATEGIES:
         window = seen.select(module.symbols)
-        ours = backtest(window.bars, module.signal(window), 3.0)
-        theirs = vectorbt_equity(window.bars, ours.bought, 3.0)
+        ours = backtest(window.bars, module.signal(window), 3.0, borrow_bps=250.0)
+        theirs = vectorbt_equity(window.bars, ours.bought, 3.0, 250.0)
         np.testing.assert_allclose(theirs.to_numpy(), ours.equity, rtol=1e-9)
         print(module.NAME, "traded" if ours.turnover_frac > 0 else "stood")
 """
