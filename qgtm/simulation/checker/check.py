@@ -79,6 +79,7 @@ class Checker:
     peak_unit: Decimal = Decimal(1)
     flows_seen: int = 0
     busted: set[str] = field(default_factory=set)  # orders with a trade that was taken back or corrected
+    drifted: set[str] = field(default_factory=set)  # symbols that another hand moved, until a person knew
     splits: int = 0
     is_flipped: bool = False
     episode: Episode = field(default_factory=Episode)
@@ -555,6 +556,7 @@ class Checker:
         if subject not in known.breaks or not body["reason"].strip() or not body["by"]:
             self.broken("V13", f"the break in {subject} was accepted without a person and a reason")
         known.breaks.pop(subject, None)
+        self.drifted.discard(subject)
         if subject == "cash":
             known.cash = Decimal(body["brokers"])
         elif "-" not in subject:

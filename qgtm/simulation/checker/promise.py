@@ -148,9 +148,14 @@ def _reducing(checker: "Checker", before: str) -> Iterator[Promise]:
     most = HALF * sum((held[s] * marks[s] for s in held), Decimal(0)) + sum(marks.values(), Decimal(0))
 
     def above(now: "Checker") -> list[str]:
-        """Return what is held of too much at the prices of the trigger; halted symbols are no fault."""
+        """Return what is held of too much at the prices of the trigger; halted symbols are no fault.
+
+        Nor is one that another hand moved: the next comparison of both books finds that, and locks.
+        """
         desk = now.exchange.desk
-        left = {s: abs(desk.ledger.lots[s].qty) for s in marks if s in desk.ledger.lots}
+        left = {
+            s: abs(desk.ledger.lots[s].qty) for s in (marks.keys() & desk.ledger.lots.keys()) - now.drifted
+        }
         open_ = [s for s in left if desk.halt_at(s, desk.now) is None]
         is_over = sum((left[s] * marks[s] for s in open_), Decimal(0)) > most
         return sorted(s for s in open_ if left[s] > held[s] * HALF + 1) if is_over else []
@@ -183,6 +188,8 @@ def _lost(checker: "Checker") -> Iterator[Promise]:
 
 
 def _drifted(checker: "Checker", symbol: str, shares: Decimal) -> Iterator[Promise]:
+    checker.drifted.add(symbol)
+
     def is_found(now: "Checker") -> bool:
         return symbol in now.known.breaks or bool(now.known.halted_s)
 
