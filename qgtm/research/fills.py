@@ -44,9 +44,16 @@ def prices(bars: Bars) -> Prices:
 
 def figures(market: Prices, targets: FloatArray, cost_bps: float, band: float = 0.005) -> FloatArray:
     """Return the figures (6,) of one account that trades `targets` (k, n), as `Backtest.figures` has them."""
-    found = np.empty(len(FIGURES))
-    _account(market.opened, market.close, market.is_open, targets, cost_bps / 1e4, band, found)
-    return found
+    return account(market, targets, cost_bps, band)[0]
+
+
+def account(
+    market: Prices, targets: FloatArray, cost_bps: float, band: float = 0.005
+) -> tuple[FloatArray, FloatArray]:
+    """Return the figures (6,) of one account that trades `targets` (k, n), and its equity (n,)."""
+    found, curve = np.empty(len(FIGURES)), np.empty(targets.shape[1])
+    _account(market.opened, market.close, market.is_open, targets, cost_bps / 1e4, band, found, curve)
+    return found, curve
 
 
 def each_alone(market: Prices, targets: FloatArray, cost_bps: float, band: float = 0.005) -> FloatArray:
@@ -57,7 +64,7 @@ def each_alone(market: Prices, targets: FloatArray, cost_bps: float, band: float
 
 
 def _account_in_python(
-    opened: Any, close: Any, is_open: Any, targets: Any, cost: float, band: float, found: Any
+    opened: Any, close: Any, is_open: Any, targets: Any, cost: float, band: float, found: Any, curve: Any
 ) -> None:
     k, n = targets.shape
     wanted, ordered, shares = np.zeros(k), np.zeros(k), np.zeros(k)
@@ -82,6 +89,7 @@ def _account_in_python(
         equity = cash
         for j in range(k):
             equity += shares[j] * close[j, i]
+        curve[i] = equity
         if i == 0:
             first = before = peak = equity
         moved = equity / before - 1.0
