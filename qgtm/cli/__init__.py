@@ -42,6 +42,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
     },
     "Build": {
         "new": "begin a strategy from the template",
+        "test": "test the working copy of a strategy: look-ahead, bar by bar, neutrality, a run",
     },
     "Change": {
         "export": "print the notebooks into modules, or compare both",

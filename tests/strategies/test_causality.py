@@ -8,10 +8,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from qgtm.features.bars import FIELDS, Bars, FloatArray
-from qgtm.features.panel import Panel
+from qgtm.features.bars import FloatArray
 from qgtm.features.seen import Seen
 from qgtm.research import parity
+from qgtm.research.examination import LENGTH, holed, late
 from qgtm.research.history import history_from_folder
 from qgtm.research.made_up import made_up
 from qgtm.research.made_up_panel import made_up_panel, made_up_seen
@@ -19,24 +19,6 @@ from qgtm.strategies import BY_NAME, STRATEGIES, Strategy
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks" / "strategies").glob("*.ipynb"))
 EVERY = pytest.mark.parametrize("strategy", BY_NAME.values(), ids=list(BY_NAME))
-LENGTH = 520  # long enough that the slowest rule has had something to say
-
-
-def holed(bars: Bars, seed: int) -> Bars:
-    """Return the bars with one session in twelve missing, and one hole too long to step over."""
-    holes = np.random.default_rng(seed).random(bars.close.shape) < 1 / 12
-    holes[330:339, 2] = True
-    return Bars(
-        bars.sessions, bars.symbols, *(np.where(holes, np.nan, getattr(bars, name)) for name in FIELDS)
-    )
-
-
-def late(panel: Panel, first: int) -> Panel:
-    """Return the panel of a fund that has collected nothing before session `first`, and two holes after."""
-    values, described = panel.values.copy(), panel.described.copy()
-    for rows in (slice(0, first), slice(first + 30, first + 31), slice(first + 40, first + 47)):
-        values[rows], described[rows] = np.nan, 0
-    return Panel(panel.names, values, described)
 
 
 @pytest.fixture(scope="module", params=["made up", "made up with holes", "real"])

@@ -5,6 +5,7 @@ import pytest
 
 from qgtm.features.bars import Bars, FloatArray
 from qgtm.features.seen import Seen
+from qgtm.research.examination import realised_beta
 from qgtm.research.history import history_from_folder
 from qgtm.strategies import Strategy, gold_silver_ratio, miners_vs_metal
 
@@ -29,16 +30,6 @@ def stepped(module: object, bars: Bars) -> tuple[list[object], FloatArray]:
         states.append(state)
         targets.append(row)
     return states, np.array(targets)
-
-
-def realised_beta(bars: Bars, targets: FloatArray, on: int) -> float:
-    """Return the beta on one symbol of a long-spread pair held from each close to the next."""
-    returns = np.diff(np.log(bars.close), axis=0)
-    held = np.nan_to_num(targets[:-1])
-    is_in = held[:, 0] != 0
-    pair = (held * returns).sum(axis=1)[is_in] * np.sign(held[is_in, 0])
-    other = returns[is_in, on]
-    return float(np.cov(pair, other)[0, 1] / other.var(ddof=1))
 
 
 @pytest.mark.mistake(15)
