@@ -24,6 +24,7 @@ EQUITY_AGE_S: Final = 90.0  # how old the equity may be that an order is sized b
 COOL_OFF_S: Final = 86_400.0
 SAMPLES_S: Final = 240.0
 NEARLY: Final = Decimal("1.004")  # two counts of one equity may differ a little
+RECOVERED: Final = Decimal("0.75")  # of the soft cap: above it the episode goes on
 FLOWS: Final = ("CSD", "CSW")
 CAPS: Final = ("soft_cap", "hard_cap", "heartbeat_lost")
 SAFER: Final = {"active": 0, "reducing": 1, "halted_dead_man": 2, "halted_hard": 3}
@@ -565,7 +566,7 @@ class Checker:
     def _mode_row(self, row: Row, body: Mapping[str, Any]) -> None:
         known = self.known
         before, after = body["before"], body["after"]
-        self._judge_fall(body["trigger"])
+        self._judge_fall(body["trigger"], is_new=body["is_new_episode"])
         known.edges.add(f"{before} {body['trigger']} {after}")
         self.asked("V12")
         if before != known.mode:
@@ -657,14 +658,18 @@ class Checker:
     def _refused_row(self, row: Row, body: Mapping[str, Any]) -> None:
         self.known.edges.add("attempt refused")
 
-    def _judge_fall(self, trigger: str) -> None:
-        """Hold that a cap acts on a fall that was there in three samples, and on nothing else."""
+    def _judge_fall(self, trigger: str, *, is_new: bool) -> None:
+        """Hold that a cap acts on a fall that was there in three samples, and on nothing else.
+
+        An override that ends goes back to the soft cap while the fall has not recovered from it.
+        """
         cap = {"soft_cap": self.bounds.soft_cap_frac, "hard_cap": self.bounds.hard_cap_frac}.get(trigger)
         if cap is None:
             return
         self.asked("V26")
         lately = [unit for at_s, unit in self.units if self._now.process_s - at_s <= SAMPLES_S][-3:]
-        highest = self.peak_unit * (1 - cap) * NEARLY
+        least = cap if is_new or trigger == "hard_cap" else cap * RECOVERED
+        highest = self.peak_unit * (1 - least) * NEARLY
         if lately and max(lately) > highest:
             self.broken("V26", f"{trigger} acts, and the fund stood at {lately} of {self.peak_unit:.4f}")
 
