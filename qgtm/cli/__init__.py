@@ -42,6 +42,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
     },
     "Build": {
         "new": "begin a strategy from the template",
+        "diff": "show what an edit of a notebook changes in its strategy's targets",
         "test": "test the working copy of a strategy: look-ahead, bar by bar, neutrality, a run",
     },
     "Change": {

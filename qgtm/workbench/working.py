@@ -74,9 +74,7 @@ def deployed_print(root: Path, name: str) -> Strategy:
     path = root / f"qgtm/strategies/{name}.py"
     entry = manifest.prints.get(f"strategies/{name}")
     if entry is None or not path.exists():
-        raise ExportError(
-            f"{name} has never been printed, so there is nothing to compare: `qgtm export {name}`."
-        )
+        raise ExportError(f"{name} has never been printed, so nothing can be compared: `qgtm export {name}`.")
     text = path.read_text(encoding="utf-8")
     if sha256_of(text) != entry.module_sha256:
         raise ExportError(
