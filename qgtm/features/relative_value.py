@@ -155,6 +155,16 @@ def two_factor_residual(
 
 
 # cell 10 of notebooks/features/relative_value.ipynb
+def faded_side(held: int, z: float, enter: float, leave: float) -> int:
+    """Return 1 for long, -1 for short, 0 for flat: against a z-score, given what is held.
+
+    In beyond `enter`, against it; out once z is within `leave` of the mean or past it.
+    """
+    if abs(z) > enter:
+        return -1 if z > 0 else 1
+    return 0 if held * z > -leave else held
+
+
 @dataclass(frozen=True)
 class Band:
     """When to take a spread, when to leave it (z-scores), and which half-lives to believe (sessions)."""
@@ -168,14 +178,11 @@ class Band:
 def spread_side(held: int, z: float, sessions: float, band: Band) -> int:
     """Return 1 for long the spread, -1 for short, 0 for flat, given what is held.
 
-    In beyond `entry_z`, against it; out once z is within `exit_z` of the mean or past it; flat
-    whenever the half-life is unknown or outside the band.
+    As `faded_side`, and flat whenever the half-life is unknown or outside the band.
     """
     if not band.shortest <= sessions <= band.longest:
         return 0
-    if abs(z) > band.entry_z:
-        return -1 if z > 0 else 1
-    return 0 if held * z > -band.exit_z else held
+    return faded_side(held, z, band.entry_z, band.exit_z)
 
 
 # cell 12 of notebooks/features/relative_value.ipynb
@@ -403,6 +410,7 @@ __all__ = [
     "Params",
     "State",
     "centred",
+    "faded_side",
     "half_life",
     "hedge_ratio",
     "last_z",

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from qgtm.features.bars import Bars, FloatArray, locked
 from qgtm.features.feature import Feature
 from qgtm.features.panel import Panel
+
+S = TypeVar("S")
 
 
 class Shelf:
@@ -93,6 +95,16 @@ def folded(feature: Feature, seen: "Seen") -> tuple[FloatArray, Any]:
         memory, value = feature.fold.update(memory, row)
         values.append(value)
     return np.array(values, dtype=np.float64), memory
+
+
+def walked(
+    seen: "Seen", rows: FloatArray, state: S, update: Callable[[S, FloatArray], tuple[S, FloatArray]]
+) -> FloatArray:
+    """Return targets (n, k): the fold of a strategy's `update` over the rows of its view, NaN before them."""
+    targets = np.full(seen.bars.close.shape, np.nan)
+    for i, row in enumerate(rows, start=len(seen) - len(rows)):
+        state, targets[i] = update(state, row)
+    return targets
 
 
 class Seen:

@@ -12,6 +12,8 @@ from qgtm.features.bars import FloatArray
 from qgtm.features.seen import Seen
 from qgtm.strategies import (
     breakeven_liquidity,
+    cot_extreme,
+    cot_momentum,
     cross_sectional_momentum,
     curve_steepening,
     dollar_dislocation,
@@ -20,6 +22,7 @@ from qgtm.strategies import (
     gold_platinum_ratio,
     gold_silver_ratio,
     gvz_vix_spread,
+    hedging_pressure,
     implied_carry,
     levered_decay,
     london_fix_drift,
@@ -28,6 +31,7 @@ from qgtm.strategies import (
     policy_path,
     real_carry,
     real_rate_gold,
+    reddit_contrarian,
     seasonality,
     silver_miners_vs_silver,
     tail_hedge,
@@ -42,6 +46,8 @@ __all__ = ["BY_NAME", "STRATEGIES", "Strategy", "StrategyModule"]
 
 STRATEGIES: tuple[ModuleType, ...] = (
     breakeven_liquidity,
+    cot_extreme,
+    cot_momentum,
     cross_sectional_momentum,
     curve_steepening,
     dollar_dislocation,
@@ -50,6 +56,7 @@ STRATEGIES: tuple[ModuleType, ...] = (
     gold_platinum_ratio,
     gold_silver_ratio,
     gvz_vix_spread,
+    hedging_pressure,
     implied_carry,
     levered_decay,
     london_fix_drift,
@@ -58,6 +65,7 @@ STRATEGIES: tuple[ModuleType, ...] = (
     policy_path,
     real_carry,
     real_rate_gold,
+    reddit_contrarian,
     seasonality,
     silver_miners_vs_silver,
     tail_hedge,

@@ -14,6 +14,7 @@ import numpy as np
 from qgtm.features.bars import FloatArray
 from qgtm.features.dollar import FEATURES, METALS
 from qgtm.features.feature import named
+from qgtm.features.relative_value import faded_side
 from qgtm.features.seen import Seen
 
 NAME = "dollar_dislocation"
@@ -72,9 +73,8 @@ def side(held: int, z: float, is_linked: bool, params: Params = PARAMS) -> int:
     """Return 1 for long, -1 for short, 0 for flat: the table, given what is held, the gap and the link."""
     if not is_linked:
         return 0
-    if abs(z) >= params.entry_z:
-        return -1 if z > 0 else 1
-    return 0 if held * z > -params.exit_z else held
+    enter = math.nextafter(params.entry_z, 0.0)  # at the bound already, not only beyond it
+    return faded_side(held, z, enter, params.exit_z)
 
 
 def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[State, FloatArray]:

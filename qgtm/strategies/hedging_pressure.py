@@ -1,0 +1,79 @@
+# A print of notebooks/strategies/hedging_pressure.ipynb: do not edit it here.
+# Edit the notebook and run `make export`, which writes this file and MANIFEST.json anew.
+"""Hedging pressure.
+
+Long gold and silver while those who dig and deal in them hedge unusually little, short while they hedge
+unusually much.
+"""
+
+# cell 5 of notebooks/strategies/hedging_pressure.ipynb
+from dataclasses import dataclass
+
+from qgtm.features import crowd
+from qgtm.features.bars import FloatArray
+from qgtm.features.feature import named
+from qgtm.features.positioning import FEATURES
+from qgtm.features.seen import Seen, walked
+
+NAME = "hedging_pressure"
+CATEGORY = "D"
+FEEDS = ("ohlcv", "cot")
+symbols = crowd.FUNDS
+NET_LONG = named(FEATURES, "producer_z_52")
+State = crowd.Sides
+
+warm_up = NET_LONG.warm_up
+
+
+@dataclass(frozen=True)
+class Params:
+    """When hedging is unusual and when no longer, and gold's share of the budget."""
+
+    enter: float
+    leave: float
+    gold_frac: float
+
+
+PARAMS = Params(
+    enter=1.5,  # standard deviations of producers' net short share [0.75, 3.0]
+    leave=0.5,  # standard deviations of producers' net short share [0.0, 0.75]
+    gold_frac=0.7,  # frac of the budget that gold may have, silver has the rest [0.0, 1.0]
+)
+
+
+def start(params: Params = PARAMS) -> State:
+    """Return the state before the first session: flat."""
+    return crowd.flat()
+
+
+def view(seen: Seen, params: Params = PARAMS) -> FloatArray:
+    """Return (rows, 2): z of the hedgers' pressure in gold and in silver, NaN where there is no view."""
+    return -crowd.of_metals(seen, (NET_LONG,))
+
+
+def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[State, FloatArray]:
+    """Take one row of `view` in; return the sides and the targets (2,), NaN where there is no view."""
+    after = crowd.faded(state, row, params.enter, params.leave)
+    return after, crowd.wanted(after, row, params.gold_frac)
+
+
+def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
+    """Return the targets (sessions, 2) of the budget: the fold of `update` over `view`."""
+    return walked(seen, view(seen, params), start(params), lambda state, row: update(state, row, params))
+
+
+__all__ = [
+    "CATEGORY",
+    "FEEDS",
+    "NAME",
+    "NET_LONG",
+    "PARAMS",
+    "Params",
+    "State",
+    "signal",
+    "start",
+    "symbols",
+    "update",
+    "view",
+    "warm_up",
+]
