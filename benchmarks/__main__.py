@@ -99,19 +99,19 @@ def arrival_rows(found: Found) -> list[Row]:
 
 
 def features_rows(found: Found) -> list[Row]:
-    """Return what a new session's features take, for the 29 strategies and all of them."""
+    """Return what a new session takes to every strategy's view, and to all features."""
     rows: list[Row] = []
     for years, sides in found["years"].items():
         figures = {
             side: f"{each['p99_ms']:.1f} ms (median {each['p50_ms']:.1f} ms)" for side, each in sides.items()
         }
-        live, every = found["live_features"], found["features"]
-        said = f"{live} features of a new session, 30 symbols, {years} years of history, p99"
-        rows.append((said, figures["live"], "5 ms", sides["live"]["p99_ms"] < 5))
+        many, every = found["strategies"], found["features"]
+        said = f"a new session of 30 symbols to the views of {many} strategies, {years} years of history, p99"
+        rows.append((said, figures["views"], "5 ms", sides["views"]["p99_ms"] < 5))
         is_kept = sides["all"]["p99_ms"] < 5
         rows.append(
             (
-                f"the same, all {every}; pandas windows take {figures['pandas']}",
+                f"the same to all {every} features; pandas windows take {figures['pandas']}",
                 figures["all"],
                 "5 ms (aim)",
                 is_kept,

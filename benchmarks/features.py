@@ -1,8 +1,9 @@
-"""How long one new session's features take, for thirty symbols, beside a loop over pandas windows.
+"""How long one new session takes, for thirty symbols, to all features and to every strategy's view.
 
-A shelf that holds 1, 5 and 10 years is grown by one session at a time: once with all features read, once with
-those alone that the 29 strategies read. The naive side computes what many notebooks do: each of its numbers
-for each symbol from the whole history, anew every session, by pandas. All in one process, by its own time.
+A history that holds 1, 5 and 10 years is grown by one session at a time: once until every strategy that is
+printed has been asked as the daemon asks it (`views`, which computes what they read and nothing else), once
+with all features read. The naive side computes what many notebooks do: each of its numbers for each symbol
+from the whole history, anew every session, by pandas. All in one process, by its own time.
 """
 
 import gc
@@ -10,38 +11,32 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.serving import REPO
+from qgtm.config import load_config
+from qgtm.core.events import SignalsComputed
+from qgtm.core.record import renewed
+from qgtm.engine.desk import Desk
+from qgtm.engine.state import State
+from qgtm.engine.wanted import viewed
+from qgtm.features.bars import FIELDS
 from qgtm.features.catalogue import CATALOGUE
 from qgtm.features.feature import Feature
+from qgtm.features.history import History, Known, Row
 from qgtm.features.seen import Seen, Shelf
 from qgtm.research.made_up_panel import made_up_seen
+from qgtm.strategies import BY_NAME
 
 YEARS = (1, 5, 10)
 SESSIONS_A_YEAR = 252
 GROWN = 200  # sessions that are measured
 NAIVE = 10  # of which the naive side does as many: it takes as long as a session does
 LIMIT_MS, AIM_MS = 5.0, 1.0
-# What the rules of the 29 strategies name as their inputs, each once.
-LIVE: tuple[str, ...] = (
-    *("real_yield_rank_252", "real_yield_change_z_126", "broad_dollar_momentum_z_252"),  # A1
-    *("dollar_beta_126", "dollar_correlation_126", "dollar_residual_z_126"),  # A2
-    *("macro_z_252", "fear_z_63", "drawdown_252", "policy_gap", "two_year_change_21"),  # A3 to A5
-    *("holding_cost_z_252", "curve_slope_change_63", "two_year_change_63", "lease_rate_z_252"),  # B6 to B8
-    *("hedge_ratio", "spread_z_252", "spread_half_life_252"),  # C9, C10
-    *("miners_betas_126", "miners_residual_z_126", "miners_half_life_126", "volatility_rank"),  # C11 to C13
-    *("managed_money_z_52", "producer_z_52", "managed_money_change_4", "crowd_heat_63"),  # D14 to D17
-    *("volatility_premium_rank_252", "put_skew_z_126", "put_skew_change_5", "term_slope"),  # E18 to E20
-    *("gvz_vix_z_252", "gvz_vix_change_21"),  # E21
-    *("event_half_hour", "average_true_range_20", "sessions_since_fomc", "sessions_since_cpi"),  # F22
-    *("sessions_since_employment", "pre_fix", "post_fix_mean_63", "overnight_edge_63"),  # F22 to F24
-    *("month", "turn_of_month", "log_return_21", "log_return_63", "log_return_252"),  # F25, G26
-    *("exponential_volatility", "channel_place_55", "channel_place_20", "momentum_126_5"),  # G26 to G28
-    *("stress_252", "credit_z_252", "drawdown_63"),  # H29
-)
 
 
 def grown(whole: Seen, end: int, shelf: Shelf | None = None) -> Seen:
@@ -63,6 +58,48 @@ def durations_ms(whole: Seen, first: int, features: tuple[Feature, ...]) -> list
         read(grown(whole, end, shelf), features)
         taken.append((time.process_time() - began) * 1000)
     return taken[len(taken) // 10 :]  # the caches of the machine warm up too
+
+
+def session_of(whole: Seen, i: int) -> tuple[date, dict[str, Row], dict[str, Known]]:
+    """Return a session as the daemon gets it: bars by symbol, and what was known by series."""
+    fields = np.array([getattr(whole.bars, field)[i] for field in FIELDS]).T.tolist()
+    panel = whole.panel
+    values, days = panel.values[i].tolist(), panel.described[i].tolist()
+    return (
+        date.fromordinal(int(whole.bars.sessions[i])),
+        dict(zip(whole.bars.symbols, map(tuple, fields), strict=True)),
+        {
+            name: (value, day)
+            for name, value, day in zip(panel.names, values, days, strict=True)
+            if value == value
+        },
+    )
+
+
+def views_ms(whole: Seen, first: int) -> list[float]:
+    """Return how long each new session took until every strategy had been asked. Raises ValueError."""
+    history = History(whole.bars.symbols, whole.panel.names)
+    for i in range(first):
+        history.append(*session_of(whole, i))
+    config = load_config(REPO / "qgtm_config.toml", {})
+    desk = Desk(config.limits, tuple(BY_NAME.values()), history)
+    state, taken = State(), list[float]()
+    state = _asked(state, desk, session_of(whole, first - 1)[0])
+    gc.collect()
+    for i in range(first, len(whole)):
+        session = session_of(whole, i)
+        began = time.process_time()
+        history.append(*session)
+        state = _asked(state, desk, session[0])
+        taken.append((time.process_time() - began) * 1000)
+    return taken[len(taken) // 10 :]
+
+
+def _asked(state: State, desk: Desk, session: date) -> State:
+    *failed, told = viewed(state, session, desk)
+    if failed or not isinstance(told, SignalsComputed) or len(told.signals) < len(BY_NAME):
+        raise ValueError(f"not every strategy had its say: {failed or told}")
+    return renewed(state, signals=told.signals, carried=told.carried)
 
 
 def naive(close: pd.Series, volume: pd.Series) -> tuple[float, ...]:
@@ -104,19 +141,19 @@ def _percentiles(taken: list[float]) -> dict[str, float]:
 
 def measure() -> dict[str, Any]:
     """Return p50 and p99 of each side at each length of history, and whether the limit is kept."""
-    every, live = tuple(CATALOGUE.values()), tuple(CATALOGUE[name] for name in LIVE)
+    every = tuple(CATALOGUE.values())
     sides: dict[str, Callable[[Seen, int], list[float]]] = {
+        "views": views_ms,
         "all": lambda whole, first: durations_ms(whole, first, every),
-        "live": lambda whole, first: durations_ms(whole, first, live),
         "pandas": naive_ms,
     }
-    found: dict[str, Any] = {"features": len(every), "live_features": len(live), "years": {}}
+    found: dict[str, Any] = {"features": len(every), "strategies": len(BY_NAME), "years": {}}
     for years in YEARS:
         first = years * SESSIONS_A_YEAR
         whole = made_up_seen(first + GROWN, 7)
         found["years"][years] = {side: _percentiles(of(whole, first)) for side, of in sides.items()}
-    worst = max(each["live"]["p99_ms"] for each in found["years"].values())
-    return {**found, "live_p99_ms": worst, "is_kept": worst < LIMIT_MS}
+    worst = max(each["views"]["p99_ms"] for each in found["years"].values())
+    return {**found, "views_p99_ms": worst, "is_kept": worst < LIMIT_MS}
 
 
 def main(arguments: list[str] | None = None) -> dict[str, Any]:
