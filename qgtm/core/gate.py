@@ -15,6 +15,7 @@ MOST_OVERFIT: Final = 0.5  # probability of back-test overfitting: less than it
 LEAST_DEFLATED: Final = 0.95  # probability that the ratio is no luck: at least it
 REAL: Final = ("real", "recorded")
 NO_EVIDENCE: Final = "no real evidence yet"
+TOO_SHORT: Final = "too short a record to be judged out of sample"
 NO_CARD: Final = "no card: run `qgtm evidence` over recorded bars"
 
 
@@ -32,6 +33,9 @@ class Measured:
     sharpe: float | None  # a year, out of sample
     overfit: float | None
     deflated: float | None
+
+
+NOT_MEASURED: Final = Measured(sharpe=None, overfit=None, deflated=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ def judged(measured: Measured, inputs: Mapping[str, str]) -> Verdict:
     unreal = ", ".join(f"{feed} {worth}" for feed, worth in sorted(inputs.items()) if worth not in REAL)
     if unreal or not inputs:
         return Verdict((f"{NO_EVIDENCE} ({unreal or 'no input is named'})",))
+    if measured == NOT_MEASURED:
+        return Verdict((TOO_SHORT,))
     gates = (
         _sharpe(measured.sharpe),
         _overfit(measured.overfit),

@@ -35,6 +35,8 @@ IMPORTS: Final = (
     "holoviews.plotting.mpl",
     "qgtm.research.history",
     "qgtm.research.card",
+    "qgtm.research.evidence_page",
+    "arch.bootstrap",
     "qgtm.research.warm:drawn",
 )
 LOG: Final = logging.getLogger("papermill")

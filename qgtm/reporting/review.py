@@ -7,6 +7,7 @@ from html import escape
 from typing import Any, Final
 
 from qgtm.core.events import AlertRaised
+from qgtm.core.gate import verdict_of
 from qgtm.core.instant import NEW_YORK
 from qgtm.core.money import usd
 from qgtm.reporting.fragment import Column, Fragment, gain, listed, paragraph, table, tiles, told
@@ -261,7 +262,5 @@ def cards_shown(cards: Sequence[Mapping[str, Any]]) -> Fragment:
 
 
 def _card_row(card: Mapping[str, Any]) -> list[str]:
-    sharpe = card.get("figures", {}).get("sharpe")
-    evidence = escape(str(card["evidence"]))
-    shown = "" if sharpe is None or card["evidence"].startswith("no ") else f", Sharpe {sharpe:.2f}"
-    return [named(str(card["name"])), evidence + shown, escape(str(card.get("kill_condition", "not said")))]
+    evidence = escape(verdict_of(card).words)
+    return [named(str(card["name"])), evidence, escape(str(card.get("kill_condition", "not said")))]

@@ -5,7 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
+
+from qgtm.core.gate import verdict_of
+
+UNJUDGED: Final = {"sharpe": None, "overfit": None, "deflated": None}
 
 
 def card(
@@ -14,16 +18,18 @@ def card(
     source: str,
     figures: Mapping[str, float],
     inputs: Mapping[str, str] | None = None,
+    proof: Mapping[str, Any] | None = None,
     **words: Any,
 ) -> dict[str, Any]:
     """Return the card of a strategy given a notebook's names, the back-test's figures and the prose.
 
     `source` is "synthetic" or "recorded"; `inputs` says it of each feed where they differ, or that one is
-    "lacking". A strategy one of whose feeds was not recorded says so in place of evidence.
+    "lacking". `proof` are the figures of its evidence (`evidence.as_json`): without them, and with a feed
+    that was not recorded, it is a shadow, and its `evidence` says so in the gates' own words.
     """
     named = SimpleNamespace(**strategy)
     worth = dict.fromkeys(named.FEEDS, source) if inputs is None else dict(inputs)
-    is_recorded = all(each == "recorded" for each in worth.values())
+    verdict = verdict_of({"inputs": worth, "proof": proof or UNJUDGED})
     return {
         "name": named.NAME,
         "category": named.CATEGORY,
@@ -32,7 +38,9 @@ def card(
         "warm_up_sessions": named.warm_up,
         "params": asdict(named.PARAMS),
         "inputs": worth,
-        "evidence": "in sample, no walk-forward yet" if is_recorded else "no real evidence yet",
+        "state": str(verdict.standing),
+        "evidence": verdict.words,
+        "proof": proof or UNJUDGED,
         "figures": {name: round(value, 6) for name, value in figures.items()},
         **words,
     }

@@ -9,6 +9,7 @@ it in `deflated`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +19,8 @@ from qgtm.core.series import MINUTES, SERIES, FeedName
 from qgtm.features.bars import Bars, FloatArray
 from qgtm.features.seen import Seen
 from qgtm.research.fills import account
-from qgtm.research.grid import Value
+from qgtm.research.grid import Value, ranges
+from qgtm.research.recorded import covered
 from qgtm.research.statistics import (
     YEAR,
     Split,
@@ -63,6 +65,34 @@ class Evidence:
     def verdict(self) -> Verdict:
         """Return what the gates say."""
         return judged(self.measured, self.inputs)
+
+
+def found(names: Any, everything: Seen, recorded: str, cost_bps: float, seed: int = 0) -> Evidence:
+    """Return the evidence for a strategy by its names (`NAME FEEDS symbols PARAMS signal`).
+
+    `recorded` says what bars and series are worth. The record ends where a series that is read does. Raises
+    KeyError for bars that lack one of its symbols.
+    """
+    seen = everything.select(names.symbols)
+    read = read_by(names.signal, names.PARAMS, seen)
+    return weighed(
+        names.signal,
+        names.PARAMS,
+        printed_ranges(names.NAME),
+        covered(seen, read),
+        name=names.NAME,
+        inputs=worth(names.FEEDS, read, seen, recorded),
+        cost_bps=cost_bps,
+        seed=seed,
+    )
+
+
+def printed_ranges(name: str) -> dict[str, tuple[float, float]]:
+    """Return the ranges of the knobs of a printed strategy, none for one that has not been printed."""
+    try:
+        return ranges(import_module(f"qgtm.strategies.{name}"))
+    except ModuleNotFoundError:
+        return {}
 
 
 def weighed(
@@ -238,7 +268,10 @@ def _worth(feed: str, read: frozenset[str], seen: Seen, recorded: str) -> str:
     own = FeedName.OHLCV if feed == MINUTES else feed  # all that it has as series is of minutes
     asked = sorted(name for name in read if name in SERIES and SERIES[name].feed == own)
     lacking = [name for name in asked if not np.isfinite(seen.known(name)).any()]
-    if not asked or len(lacking) == len(asked):
+    if not asked:  # it says that it reads the feed, and over so few sessions did not
+        there = [name for name in seen.panel.names if name in SERIES and SERIES[name].feed == own]
+        return recorded if there and np.isfinite(seen.known(*there)).any() else "lacking"
+    if len(lacking) == len(asked):
         return "lacking"
     return f"lacking {', '.join(lacking)}" if lacking else recorded
 

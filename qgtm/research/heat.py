@@ -8,6 +8,7 @@ import numpy as np
 
 from qgtm.adapters.files import write_atomic
 from qgtm.features.bars import FloatArray
+from qgtm.research.grid import Grid
 from qgtm.research.pictures import Picture, plotting, shown
 from qgtm.research.sweep import Swept
 
@@ -25,14 +26,18 @@ def heat_map(done: Swept, figure: str) -> Picture:
 
     With a single knob it is a line. Raises ValueError for a figure that there is none of.
     """
-    knobs = done.job.grid.knobs
-    shape = [len(values) for _, values in knobs]
-    found = done.of(figure).mean(axis=(1, 2)).reshape(shape)
-    found = found.mean(axis=tuple(range(2, len(shape)))) if len(shape) > 2 else found
-    drawn = _line(knobs[0], found, figure) if found.ndim == 1 else _map(knobs[:2], found, figure)
+    drawn = over_grid(done.job.grid, done.of(figure).mean(axis=(1, 2)), figure)
     names = " and ".join(done.job.grid.names[:2])
     over = f"over {len(done.job.windows)} windows and {', '.join(done.job.symbols)}"
     return shown(drawn, text=f"{figure} by {names}, the mean {over}")
+
+
+def over_grid(grid: Grid, values: FloatArray, figure: str) -> Any:
+    """Return a value for each set of parameters (sets,) as a map of the first two knobs, or as a line."""
+    knobs, shape = grid.knobs, [len(values) for _, values in grid.knobs]
+    found = values.reshape(shape)
+    found = found.mean(axis=tuple(range(2, len(shape)))) if len(shape) > 2 else found
+    return _line(knobs[0], found, figure) if found.ndim == 1 else _map(knobs[:2], found, figure)
 
 
 def _line(knob: tuple[str, tuple[Any, ...]], found: FloatArray, figure: str) -> Any:

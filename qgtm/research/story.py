@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qgtm.core.series import MINUTES, SERIES, FeedName
 from qgtm.features.bars import Bars, FloatArray
-from qgtm.features.panel import Panel
 from qgtm.features.regime import FEATURES, LEVELS
 from qgtm.features.seen import Seen
 from qgtm.research.backtest import SESSIONS_A_YEAR, Backtest, backtest, vectorbt_equity, vectorbt_figures
@@ -25,6 +24,9 @@ from qgtm.research.pictures import (
     position_picture,
     shown,
 )
+
+if TYPE_CHECKING:
+    from qgtm.research.evidence import Evidence
 
 HALF_A_YEAR = 126
 NEEDED = ("NAME", "CATEGORY", "FEEDS", "symbols", "warm_up", "PARAMS", "signal")
@@ -93,27 +95,37 @@ class Story:
 
     def inputs(self) -> dict[str, str]:
         """Return, for each feed that is read, whether it was synthetic, recorded or lacking."""
-        return {feed: self._worth(feed) for feed in self.names.FEEDS}
+        return dict(self.weighed.inputs)
+
+    @cached_property
+    def weighed(self) -> "Evidence":
+        """Return the evidence, worked out once (`evidence.found`)."""
+        from qgtm.research.evidence import found  # it brings numba, and a picture needs none of it
+
+        return found(self.names, self.everything, evidence(self.names.source), self.names.cost_bps)
+
+    def evidence(self) -> Any:
+        """Show what the record is worth: the gates in words, the figures, and the pictures beside them."""
+        from qgtm.research.evidence_page import page
+
+        return page(self.weighed, self.bars)
 
     def card(self, **words: Any) -> dict[str, Any]:
         """Return the card with the notebook's prose in `words`; written where the pipeline asked for it."""
+        from qgtm.research.evidence import as_json
+
         written = card(
             vars(self.names),
             source=evidence(self.names.source),
             inputs=self.inputs(),
             figures=self.figures(),
+            proof=as_json(self.weighed)["proof"],
             cost_bps=self.names.cost_bps,
             borrow_bps=self.names.borrow_bps,
             **words,
         )
         write_card(self.names.product, written)
         return written
-
-    def _worth(self, feed: str) -> str:
-        series = [name for name in self.everything.panel.names if name in SERIES]
-        brought = FeedName.OHLCV if feed == MINUTES else feed  # all that it has as series is of minutes
-        is_there = feed == FeedName.OHLCV or any(SERIES[name].feed == brought for name in series)
-        return evidence(self.names.source) if is_there else "lacking"
 
 
 def told(names: Mapping[str, Any]) -> Story:
@@ -136,14 +148,16 @@ def told(names: Mapping[str, Any]) -> Story:
 
 
 def world(source: str, sessions: int, seed: int) -> Seen:
-    """Return all that can be seen of `source`: "synthetic", or a folder of daily bars, with bars alone.
+    """Return all that can be seen of `source`: "synthetic", or a folder of daily bars and what lies beside.
 
     Raises MarketError when the folder cannot be read.
     """
     if source == "synthetic":
         return made_up_seen(sessions, seed)
+    from qgtm.research.recorded import beside  # it brings the vendors' forms
+
     bars = history_from_folder(Path(source)).tail(sessions)
-    return Seen(bars, Panel.empty(len(bars)))
+    return Seen(bars, beside(Path(source), bars.sessions))
 
 
 def rolling_sharpe(equity: FloatArray, lookback: int = HALF_A_YEAR) -> FloatArray:

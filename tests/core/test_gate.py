@@ -42,6 +42,11 @@ def test_one_gate_that_fails_makes_a_shadow_and_says_which(changed: dict[str, An
     assert verdict.words == f"shadow: {said}"
 
 
+def test_record_without_any_figure_is_too_short() -> None:
+    nothing = Measured(sharpe=None, overfit=None, deflated=None)
+    assert judged(nothing, RECORDED).words == "shadow: too short a record to be judged out of sample"
+
+
 def test_all_that_fail_are_named() -> None:
     assert len(judged(of(sharpe=0.0, overfit=1.0, deflated=0.0), RECORDED).reasons) == 3
 

@@ -11,8 +11,8 @@ REPO = Path(__file__).resolve().parents[2]
 REVIEW = "notebooks/reviews/weekly_review.ipynb"
 CARD = {
     "name": "alpha",
-    "evidence": "no real evidence yet",
-    "figures": {"sharpe": 1.0},
+    "inputs": {"ohlcv": "synthetic"},
+    "proof": {"sharpe": 1.0, "overfit": 0.1, "deflated": 0.99},
     "kill_condition": "it has lost 15% of its budget",
 }
 

@@ -114,7 +114,8 @@ def test_page_tells_slippage_denials_alerts_weights_and_what_to_do(page: str) ->
 
 
 def test_page_shows_the_cards_that_the_pipeline_made_first(page: str) -> None:
-    assert "no real evidence yet it has lost 15% of its budget" in text_of(page)
+    said = "shadow: no real evidence yet (ohlcv synthetic) it has lost 15% of its budget"
+    assert said in text_of(page)
 
 
 @pytest.mark.mistake(20)

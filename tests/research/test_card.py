@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qgtm.core.gate import verdict_of
 from qgtm.research.card import card, write_card
 
 
@@ -27,13 +28,13 @@ NAMES = {
 @pytest.mark.mistake(14)
 def test_card_of_made_up_bars_says_that_there_is_no_evidence() -> None:
     made = card(NAMES, source="synthetic", figures={"sharpe": 2.0})
-    assert made["evidence"] == "no real evidence yet"
-    assert made["inputs"] == {"ohlcv": "synthetic"}
+    assert made["evidence"] == "shadow: no real evidence yet (ohlcv synthetic)"
+    assert (made["state"], made["inputs"]) == ("shadow", {"ohlcv": "synthetic"})
 
 
-def test_card_of_recorded_bars_says_that_it_is_in_sample() -> None:
+def test_card_without_a_proof_is_a_shadow() -> None:
     made = card(NAMES, source="recorded", figures={"sharpe": 0.12345678}, kill_condition="never")
-    assert made["evidence"] == "in sample, no walk-forward yet"
+    assert made["evidence"] == "shadow: too short a record to be judged out of sample"
     assert made["figures"] == {"sharpe": 0.123457}
     assert made["params"] == {"lookback": 3}
     assert made["kill_condition"] == "never"
@@ -44,7 +45,15 @@ def test_card_with_a_feed_that_was_not_recorded_says_that_there_is_no_evidence()
     inputs = {"ohlcv": "recorded", "fred": "lacking"}
     made = card(NAMES | {"FEEDS": ("ohlcv", "fred")}, source="recorded", figures={}, inputs=inputs)
     assert made["inputs"] == inputs
-    assert made["evidence"] == "no real evidence yet"
+    assert made["evidence"] == "shadow: no real evidence yet (fred lacking)"
+
+
+def test_card_with_a_proof_says_what_the_gates_say_of_it() -> None:
+    proof = {"sharpe": 0.9, "overfit": 0.2, "deflated": 0.97, "trials": 16}
+    made = card(NAMES, source="recorded", figures={}, proof=proof)
+    assert (made["state"], made["evidence"], made["proof"]) == ("proven", "proven: passes all gates", proof)
+    assert card(NAMES, source="synthetic", figures={}, proof=proof)["state"] == "shadow"
+    assert verdict_of(made).words == made["evidence"]
 
 
 def test_card_is_written_where_the_product_says(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_short_history_cannot_be_judged() -> None:
         found = of(market(sessions))
         assert found.verdict.standing is Standing.SHADOW
         assert found.proof["sharpe"] is None
-        assert "cannot be judged" in found.verdict.words
+        assert found.verdict.words == "shadow: too short a record to be judged out of sample"
 
 
 def test_rule_without_a_view_or_a_knob_fails() -> None:
@@ -194,6 +194,7 @@ def test_inputs_are_what_was_read_and_is_there() -> None:
     }
     assert worth(("fred",), frozenset({"VIXCLS"}), seen, "recorded") == {"fred": "recorded"}
     assert worth(("fred",), read, Seen(bars), "recorded") == {"fred": "lacking"}
+    assert worth(("fred",), frozenset(), seen, "recorded") == {"fred": "recorded"}
 
 
 @pytest.mark.mistake(14)

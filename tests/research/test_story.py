@@ -24,9 +24,12 @@ class Params:
     level: float
 
 
-def signal(seen: Seen) -> FloatArray:
+PARAMS = Params(18.0)
+
+
+def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
     fear = seen.known("VIXCLS")[0]
-    return np.where(np.isnan(fear), np.nan, fear > 18.0)[:, None].astype(np.float64)
+    return np.where(np.isnan(fear), np.nan, fear > params.level)[:, None].astype(np.float64)
 
 
 NAMES: dict[str, Any] = {
@@ -35,7 +38,7 @@ NAMES: dict[str, Any] = {
     "FEEDS": ("ohlcv", "fred"),
     "symbols": ("GLD",),
     "warm_up": 2,
-    "PARAMS": Params(18.0),
+    "PARAMS": PARAMS,
     "signal": signal,
     "source": "synthetic",
     "sessions": 420,
@@ -71,7 +74,21 @@ def test_story_of_a_short_history_leaves_the_sharpe_ratio_out() -> None:
 def test_story_on_a_folder_of_bars_says_which_feeds_it_lacks(shared_data: Path) -> None:
     tale = told(NAMES | {"source": str(shared_data / "bars_2020_2023"), "sessions": 100})
     assert tale.inputs() == {"ohlcv": "recorded", "fred": "lacking"}
-    assert tale.card()["evidence"] == "no real evidence yet"
+    assert tale.card()["evidence"] == "shadow: no real evidence yet (fred lacking)"
+
+
+def test_evidence_of_a_story_is_shown_as_its_card_has_it() -> None:
+    tale = told(NAMES | {"sessions": 560})
+    shown, made = tale.evidence(), tale.card()
+    assert (
+        shown.lines[0] == made["evidence"] == "shadow: no real evidence yet (fred synthetic, ohlcv synthetic)"
+    )
+    assert made["proof"]["sharpe"] == pytest.approx(tale.weighed.proof["sharpe"], abs=1e-6)
+    assert made["proof"]["sessions"] > 126
+    html = shown._repr_html_()
+    assert "out of sample, of 1 dollar" in shown.picture.svg
+    assert "<li>Out of sample: " in html
+    assert "<img" in html
 
 
 def test_card_of_a_story_carries_knobs_costs_and_words() -> None:
