@@ -31,6 +31,7 @@ from qgtm.simulation.run import DAYS, lived, swept
 
 REPO: Final = Path(__file__).resolve().parents[2]
 KEPT: Final = Path("var") / "simulation"
+TASKS: Final = 50  # worlds that a process lives through before another takes its place: each leaves some memory
 AMBIGUOUS: Final = ("lost", "gateway", "garbled")
 SAID: Final = {
     "days": "days of faults, the exchange's core behind the daemon's ports",
@@ -125,7 +126,7 @@ def run(sizes: Sequence[Size], path: Path, config: Config, *, jobs: int, console
     left = [each for each in wanted if each not in done]
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
-        ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=TASKS) as pool,
         path.open("a", encoding="utf-8") as kept,
         Progress(console=console) as progress,
     ):
