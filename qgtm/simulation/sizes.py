@@ -31,7 +31,7 @@ from qgtm.simulation.run import DAYS, lived, swept
 
 REPO: Final = Path(__file__).resolve().parents[2]
 KEPT: Final = Path("var") / "simulation"
-TASKS: Final = 50  # worlds that a process lives through before another takes its place: each leaves some memory
+TASKS: Final = 50  # worlds that a process lives through before another follows it: each leaves some memory
 AMBIGUOUS: Final = ("lost", "gateway", "garbled")
 SAID: Final = {
     "days": "days of faults, the exchange's core behind the daemon's ports",
