@@ -42,8 +42,9 @@ from qgtm.live.collect import Feed, Step
 from qgtm.live.minutes import MinuteWatch, newest
 
 # The broker counts 200 calls a minute for the account; 20 are neither the daemon's nor the watchdog's.
-BROKER_CALLS: Final = 20
-BROKER_USERS: Final = 3  # options, prices, and the last minutes where the stream is silent, each on its own
+# Prices take most: their first history is long. The last minutes are asked for where the stream is silent.
+PRICE_CALLS, OPTION_CALLS, MINUTE_CALLS = 12, 6, 2
+EMBEDDED_CALLS: Final = 200  # the embedded exchange does not count what is asked of prices
 CFTC_CALLS: Final = 60
 FRED_CALLS: Final = 100  # of the 120 that it takes
 FOMC_RELEASE: Final = 101  # at the embedded exchange, whose committee meets on days of its own
@@ -281,7 +282,7 @@ def _fred(making: Making, releases: Releases) -> Feed:
     )
 
 
-def _broker(making: Making) -> Fetcher:
+def _broker(making: Making, calls: int) -> Fetcher:
     where = endpoints(making.config, making.where)
     headers = {
         "APCA-API-KEY-ID": making.key("APCA_API_KEY_ID"),
@@ -291,7 +292,7 @@ def _broker(making: Making) -> Fetcher:
         Vendor(
             name="alpaca",
             url=where.data_url,
-            calls_per_minute=BROKER_CALLS // BROKER_USERS,
+            calls_per_minute=EMBEDDED_CALLS if making.is_embedded else calls,
             key_names="APCA_API_KEY_ID and APCA_API_SECRET_KEY",
             is_broker=not making.is_embedded,
             secret_headers=headers,
@@ -304,7 +305,7 @@ def _minute_feed(making: Making, fetcher: Fetcher, releases: Releases) -> Minute
 
 
 def _options(making: Making, releases: Releases) -> Feed:
-    fetcher = _broker(making)
+    fetcher = _broker(making, OPTION_CALLS)
     feed = OptionFeed(fetcher, _minute_feed(making, fetcher, releases), making.clock.now)
 
     def look(now: datetime) -> Taken:
@@ -333,7 +334,7 @@ def _options(making: Making, releases: Releases) -> Feed:
 
 
 def _minutes(making: Making, releases: Releases) -> Feed:
-    fetcher = _broker(making)
+    fetcher = _broker(making, PRICE_CALLS)
     feed = _minute_feed(making, fetcher, releases)
     daily = DailyFeed(fetcher, making.calendar.sessions, feed, making.config.broker.feed)
 
@@ -376,7 +377,7 @@ def listening(making: Making) -> Iterator[MinuteWatch]:
 
     Raises ConfigError when venue time cannot be read yet.
     """
-    fetcher = _broker(making)
+    fetcher = _broker(making, MINUTE_CALLS)
     feed = _minute_feed(making, fetcher, Releases(making.state.feeds / AGENDA, None))
 
     def ask(since: datetime, now: datetime) -> dict[str, datetime]:
