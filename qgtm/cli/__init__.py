@@ -38,6 +38,8 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "report": "make the Sunday report",
         "incident": "make the report of a halt that closed everything",
         "sweep": "back-test a strategy over a grid of its parameters, and draw the map",
+        "evidence": "judge what each strategy's record is worth, and whether it passes its gates",
+        "parity": "compare what the daemon decides bar by bar with what the notebooks say at once",
         "leaks": "show that look-ahead would be found, on thirty planted leaks",
     },
     "Build": {

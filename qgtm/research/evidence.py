@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from qgtm.core.gate import Measured, Verdict, judged
+from qgtm.core.gate import NOT_MEASURED, Measured, Verdict, judged
 from qgtm.core.series import MINUTES, SERIES, FeedName
 from qgtm.features.bars import Bars, FloatArray
 from qgtm.features.seen import Seen
@@ -274,6 +274,20 @@ def _worth(feed: str, read: frozenset[str], seen: Seen, recorded: str) -> str:
     if len(lacking) == len(asked):
         return "lacking"
     return f"lacking {', '.join(lacking)}" if lacking else recorded
+
+
+def unjudged(name: str, feeds: tuple[str, ...], why: str) -> dict[str, Any]:
+    """Return what `as_json` does for a strategy that the market at hand cannot feed, which lacks `why`."""
+    inputs = {feed: f"lacking {why}" if feed == FeedName.OHLCV else "lacking" for feed in feeds}
+    proof = {"sharpe": None, "overfit": None, "deflated": None, "low": None, "high": None, "sessions": 0}
+    verdict = judged(NOT_MEASURED, inputs)
+    return {
+        "name": name,
+        "inputs": inputs,
+        "proof": proof,
+        "state": str(verdict.standing),
+        "evidence": verdict.words,
+    }
 
 
 def as_json(evidence: Evidence) -> dict[str, Any]:
