@@ -70,11 +70,15 @@ def backtest(
     `cost_bps` is paid on the notional of every fill, `borrow_bps` a year on what is short at each close. The
     fills are next-open ones (`next_open_orders`).
     """
-    orders = next_open_orders(bars, targets, band)
+    return traded(bars, next_open_orders(bars, targets, band), cost_bps, borrow_bps)
+
+
+def traded(bars: Bars, orders: FloatArray, cost_bps: float, borrow_bps: float = 0.0) -> Backtest:
+    """Return what came of `orders`: weights (n, k) to hold from each session's open on, NaN for no order."""
     close, opened = _valued(bars)
-    cash, shares = 1.0, np.zeros(targets.shape[1])
-    equity, weights, turnover = np.empty(len(bars)), np.empty(targets.shape), 0.0
-    bought, borrowed = np.zeros(targets.shape), 0.0
+    cash, shares = 1.0, np.zeros(orders.shape[1])
+    equity, weights, turnover = np.empty(len(bars)), np.empty(orders.shape), 0.0
+    bought, borrowed = np.zeros(orders.shape), 0.0
     for i in range(len(bars)):
         asked = ~np.isnan(orders[i])
         worth = cash + float((shares * opened[i]).sum())
