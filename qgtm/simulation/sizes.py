@@ -125,20 +125,23 @@ def run(sizes: Sequence[Size], path: Path, config: Config, *, jobs: int, console
     wanted = [(size.kind, seed, size.days) for size in sizes for seed in range(size.seeds)]
     left = [each for each in wanted if each not in done]
     path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=TASKS) as pool,
-        path.open("a", encoding="utf-8") as kept,
-        Progress(console=console) as progress,
-    ):
+    with path.open("a", encoding="utf-8") as kept, Progress(console=console) as progress:
         task = progress.add_task("seeds", total=len(wanted), completed=len(wanted) - len(left))
-        try:
-            for future in as_completed([pool.submit(one_seed, *each, config) for each in left]):
-                row = future.result()
+        for begin in range(0, len(left), jobs * TASKS):
+            for row in _lived(left[begin : begin + jobs * TASKS], config, jobs):
                 kept.write(json.dumps(row) + "\n")
                 kept.flush()
                 progress.advance(task)
                 for text in row["broken"]:
                     console.print(f"seed {row['seed']} ({row['kind']}): {text}", style="red", markup=False)
+
+
+def _lived(some: Sequence[tuple[str, int, int]], config: Config, jobs: int) -> Iterator[dict[str, Any]]:
+    """Yield what some seeds came to, as each ends, in processes that end with the last of them."""
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        try:
+            for future in as_completed([pool.submit(one_seed, *each, config) for each in some]):
+                yield future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # what is left is done when it is begun again
             raise
