@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml -q --universal --generate-hashes --
 export PLOOMBER_STATS_ENABLED := false
 export PYTHONUTF8 := 1
 
-.PHONY: help run test export check report pipeline bench simulate durable faults clean lock
+.PHONY: help run lab test export check report pipeline bench simulate durable faults clean lock
 .DEFAULT_GOAL := help
 
 help:  ## print this list
@@ -26,6 +26,9 @@ help:  ## print this list
 
 run: $(STAMP)  ## start the platform on the embedded paper exchange; Ctrl-C stops it
 	@$(BIN)/qgtm up $(ARGS)
+
+lab: $(STAMP)  ## open JupyterLab: warm kernels, the house's theme, a tile that begins a strategy
+	@$(BIN)/python -m qgtm.workbench.lab $(ARGS)
 
 test: check  ## check, then every test
 	$(BIN)/pytest -n 2 --dist worksteal --ignore=tests/architecture $(ARGS)

@@ -129,7 +129,12 @@ def _cells(notebook: Path) -> list[tuple[str, list[str]]]:
 
 
 def code_of(root: Path, task: Task, manifest: Manifest) -> str:
-    """Return one hash over all prints that a task's notebook imports, directly or through other modules."""
+    """Return one hash over all prints that a task's notebook imports, directly or through other modules.
+
+    Raises ReportError for a task whose notebook is not there.
+    """
+    if not (root / task.source).is_file():
+        raise ReportError(f"{task.name}: there is no {task.source}; correct `source` in {FILE_NAME}.")
     reached: set[str] = set()
     left = [name for source, _ in _cells(root / task.source) for name in _imported(source)]
     while left:

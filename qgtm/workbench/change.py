@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qgtm.adapters.files import write_atomic
 from qgtm.core.errors import MarketError
@@ -26,7 +27,7 @@ class Change:
     knobs: Mapping[str, tuple[Any, Any]]
 
     @property
-    def differs(self) -> FloatArray:
+    def differs(self) -> NDArray[np.bool_]:
         """Return where they differ, as booleans (n, k)."""
         return np.asarray(self.deployed != self.working)
 

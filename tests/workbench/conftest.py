@@ -11,7 +11,11 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
 @pytest.fixture
 def project(repo: Path, tmp_path: Path) -> Path:
     """Return a folder with the notebooks, the package and pipelines.yaml as they are committed."""
-    root = tmp_path / "project"
+    return copied(repo, tmp_path / "project")
+
+
+def copied(repo: Path, root: Path) -> Path:
+    """Copy what strategies are written, printed and listed in to `root`, and return it."""
     for name in ("notebooks", "qgtm"):
         shutil.copytree(repo / name, root / name, ignore=LEFT_OUT)
     shutil.copy(repo / "pipelines.yaml", root)
