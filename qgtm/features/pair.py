@@ -2,15 +2,13 @@
 # Edit the notebook and run `make export`, which writes this file and MANIFEST.json anew.
 """Pair.
 
-What the pairs have in common: the spread of two legs, its two kinds of hedge, the legs' sizes and the walk
-through time.
+What the pairs have in common: the spread of two legs, its two kinds of hedge, and the legs' sizes.
 """
 
 # cell 4 of notebooks/features/pair.ipynb
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 
@@ -19,8 +17,6 @@ from qgtm.features.bars import FloatArray
 from qgtm.features.relative_value import Band, half_life, last_z, spread_side, two_betas
 from qgtm.features.returns import carried, together, windows
 from qgtm.features.seen import Seen
-
-S = TypeVar("S")
 
 
 class Knobs(Protocol):
@@ -65,16 +61,6 @@ def band(knobs: Knobs) -> Band:
 def legs(side: int, ratio: float) -> FloatArray:
     """Return the targets of the two legs: one dollar against `ratio`, the whole budget in all."""
     return np.array([side, -ratio * side]) / (1 + ratio)
-
-
-def walked(
-    seen: Seen, rows: FloatArray, state: S, update: Callable[[S, FloatArray], tuple[S, FloatArray]]
-) -> FloatArray:
-    """Return the targets (sessions, symbols): the fold of `update` over the rows of a view, NaN before."""
-    targets = np.full(seen.bars.close.shape, np.nan)
-    for i, row in enumerate(rows, start=len(seen) - len(rows)):
-        state, targets[i] = update(state, row)
-    return targets
 
 
 # cell 6 of notebooks/features/pair.ipynb
@@ -180,7 +166,6 @@ __all__ = [
     "Filtered",
     "Knobs",
     "Regressed",
-    "S",
     "band",
     "filtered_needed",
     "filtered_start",
@@ -191,5 +176,4 @@ __all__ = [
     "regressed_start",
     "regressed_update",
     "regressed_view",
-    "walked",
 ]

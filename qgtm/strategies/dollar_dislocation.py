@@ -15,7 +15,7 @@ from qgtm.features.bars import FloatArray
 from qgtm.features.dollar import FEATURES, METALS
 from qgtm.features.feature import named
 from qgtm.features.relative_value import faded_side
-from qgtm.features.seen import Seen
+from qgtm.features.seen import Seen, walked
 
 NAME = "dollar_dislocation"
 CATEGORY = "A"
@@ -88,11 +88,7 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
 
 def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, 1), -1, 0 or 1 of the budget: the fold of `update` over `view`."""
-    state, targets = start(params), np.full(seen.bars.close.shape, np.nan)
-    rows = view(seen, params)
-    for i, row in enumerate(rows, start=len(seen) - len(rows)):
-        state, targets[i] = update(state, row, params)
-    return targets
+    return walked(seen, view(seen, params), start(params), lambda state, row: update(state, row, params))
 
 
 __all__ = [

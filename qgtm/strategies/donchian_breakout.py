@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qgtm.features.bars import FloatArray
-from qgtm.features.seen import Seen
+from qgtm.features.seen import Seen, walked
 from qgtm.features.trend import channel_high
 
 NAME = "donchian_breakout"
@@ -43,7 +43,6 @@ def sessions_needed(params: Params) -> int:
 warm_up = sessions_needed(PARAMS)
 
 
-# cell 7 of notebooks/strategies/donchian_breakout.ipynb
 def broken(extremes: FloatArray, rows: int, lookback: int) -> FloatArray:
     """Return 1 where the extreme lies beyond its channel, 0 where not, shape (series, rows)."""
     channel = channel_high(extremes[:, -(rows + lookback) :], lookback)[:, -rows:]
@@ -64,7 +63,6 @@ def view(seen: Seen, params: Params = PARAMS) -> FloatArray:
     return np.where(np.isnan(extremes[:, -rows:]), np.nan, found).reshape(-1, rows).T
 
 
-# cell 9 of notebooks/strategies/donchian_breakout.ipynb
 @dataclass(frozen=True)
 class State:
     """What is held of each symbol: 1 long, -1 short, 0 flat."""
@@ -97,11 +95,7 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
 
 def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, symbols) in [-1, 1] of the budget: the fold of `update` over `view`."""
-    state, targets = start(params), np.full(seen.bars.close.shape, np.nan)
-    rows = view(seen, params)
-    for i, row in enumerate(rows, start=len(seen) - len(rows)):
-        state, targets[i] = update(state, row, params)
-    return targets
+    return walked(seen, view(seen, params), start(params), lambda state, row: update(state, row, params))
 
 
 __all__ = [

@@ -14,7 +14,7 @@ import numpy as np
 from qgtm.core.universe import SYMBOLS
 from qgtm.features.bars import FloatArray
 from qgtm.features.rolling import rolling_deviation
-from qgtm.features.seen import Seen
+from qgtm.features.seen import Seen, walked
 from qgtm.features.timetable import SINCE
 from qgtm.features.trend import FEATURES
 
@@ -77,7 +77,6 @@ def view(seen: Seen, params: Params = PARAMS) -> FloatArray:
     return np.where(np.isnan(bars.close[-rows:]), np.nan, found)
 
 
-# cell 7 of notebooks/strategies/event_drift.ipynb
 @dataclass(frozen=True)
 class State:
     """A trade: its size with its sign (0 for none), sessions held, entry price in dollars, range then."""
@@ -122,11 +121,7 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
 
 def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, 1) in [-1, 1] of the budget: the fold of `update` over `view`."""
-    state, targets = start(params), np.full(seen.bars.close.shape, np.nan)
-    rows = view(seen, params)
-    for i, row in enumerate(rows, start=len(seen) - len(rows)):
-        state, targets[i] = update(state, row, params)
-    return targets
+    return walked(seen, view(seen, params), start(params), lambda state, row: update(state, row, params))
 
 
 __all__ = [

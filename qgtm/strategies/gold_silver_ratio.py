@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from qgtm.features import pair
 from qgtm.features.bars import FloatArray
-from qgtm.features.seen import Seen
+from qgtm.features.seen import Seen, walked
 
 NAME = "gold_silver_ratio"
 CATEGORY = "C"
@@ -61,7 +61,7 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
 def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, 2) in [-1, 1] of the budget: the fold of `update` over `view`."""
     rows = view(seen, params)
-    return pair.walked(seen, rows, start(params), lambda state, row: update(state, row, params))
+    return walked(seen, rows, start(params), lambda state, row: update(state, row, params))
 
 
 __all__ = [

@@ -14,7 +14,7 @@ import numpy as np
 
 from qgtm.features.bars import FloatArray
 from qgtm.features.rolling import change, rolling_z
-from qgtm.features.seen import Seen
+from qgtm.features.seen import Seen, walked
 from qgtm.features.stress import FEATURES
 
 NAME = "gvz_vix_spread"
@@ -59,7 +59,6 @@ def view(seen: Seen, params: Params = PARAMS) -> FloatArray:
     return np.where(np.isnan(seen.bars.close[-rows:]), np.nan, found)
 
 
-# cell 6 of notebooks/strategies/gvz_vix_spread.ipynb
 @dataclass(frozen=True)
 class State:
     """Whether gold is wanted: 1 or 0."""
@@ -92,11 +91,7 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
 
 def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, 1), 0 or 1 of the budget: the fold of `update` over `view`."""
-    state, targets = start(params), np.full(seen.bars.close.shape, np.nan)
-    rows = view(seen, params)
-    for i, row in enumerate(rows, start=len(seen) - len(rows)):
-        state, targets[i] = update(state, row, params)
-    return targets
+    return walked(seen, view(seen, params), start(params), lambda state, row: update(state, row, params))
 
 
 __all__ = [

@@ -17,7 +17,7 @@ from qgtm.features.feature import named
 from qgtm.features.options_vol import FEATURES as OPTION_FEATURES
 from qgtm.features.relative_value import FEATURES as PAIR_FEATURES
 from qgtm.features.relative_value import PAIRS
-from qgtm.features.seen import Seen
+from qgtm.features.seen import Seen, walked
 
 NAME = "implied_carry"
 CATEGORY = "B"
@@ -93,11 +93,7 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
 
 def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, 2) in [-1, 1] of the budget: the fold of `update` over `view`."""
-    state, targets = start(params), np.full(seen.bars.close.shape, np.nan)
-    rows = view(seen, params)
-    for i, row in enumerate(rows, start=len(seen) - len(rows)):
-        state, targets[i] = update(state, row, params)
-    return targets
+    return walked(seen, view(seen, params), start(params), lambda state, row: update(state, row, params))
 
 
 __all__ = [

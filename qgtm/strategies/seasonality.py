@@ -14,7 +14,7 @@ from qgtm.core.universe import SYMBOLS
 from qgtm.features.bars import FloatArray
 from qgtm.features.calendar import FEATURES
 from qgtm.features.returns import DAILY
-from qgtm.features.seen import Seen
+from qgtm.features.seen import Seen, walked
 from qgtm.features.timetable import SINCE, TO
 
 NAME = "seasonality"
@@ -66,7 +66,6 @@ def view(seen: Seen, params: Params = PARAMS) -> FloatArray:
     return np.vstack([days, seen.rows(DAILY)[_PLACES, -rows:], seen.bars.close[-rows:].T]).T
 
 
-# cell 7 of notebooks/strategies/seasonality.ipynb
 @dataclass(frozen=True)
 class State:
     """Of each symbol's effects and of all its sessions, one after the other: count, sum, sum of squares."""
@@ -134,11 +133,7 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
 
 def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, 2) in [-1, 1] of the budget: the fold of `update` over `view`."""
-    state, targets = start(params), np.full(seen.bars.close.shape, np.nan)
-    rows = view(seen, params)
-    for i, row in enumerate(rows, start=len(seen) - len(rows)):
-        state, targets[i] = update(state, row, params)
-    return targets
+    return walked(seen, view(seen, params), start(params), lambda state, row: update(state, row, params))
 
 
 __all__ = [

@@ -17,7 +17,7 @@ from qgtm.features import drawdowns
 from qgtm.features.bars import FloatArray
 from qgtm.features.returns import DAILY, LOG_RETURN
 from qgtm.features.rolling import rolling_z
-from qgtm.features.seen import Seen
+from qgtm.features.seen import Seen, walked
 
 NAME = "tail_hedge"
 CATEGORY = "H"
@@ -72,7 +72,6 @@ def view(seen: Seen, params: Params = PARAMS) -> FloatArray:
     return np.vstack([stress, seen.rows(DAILY)[_DUST, -rows:], seen.bars.close[-rows:].T]).T
 
 
-# cell 6 of notebooks/strategies/tail_hedge.ipynb
 @dataclass(frozen=True)
 class State:
     """What the hedge has used up (frac of the fund's equity, >= 0), and what share of it is wanted."""
@@ -112,11 +111,7 @@ def update(state: State, row: FloatArray, params: Params = PARAMS) -> tuple[Stat
 
 def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, 4) in [0, 1] of the budget: the fold of `update` over `view`."""
-    state, targets = start(params), np.full(seen.bars.close.shape, np.nan)
-    rows = view(seen, params)
-    for i, row in enumerate(rows, start=len(seen) - len(rows)):
-        state, targets[i] = update(state, row, params)
-    return targets
+    return walked(seen, view(seen, params), start(params), lambda state, row: update(state, row, params))
 
 
 __all__ = [

@@ -47,7 +47,6 @@ def sessions_needed(params: Params) -> int:
 warm_up = sessions_needed(PARAMS)
 
 
-# cell 7 of notebooks/strategies/tsmom.ipynb
 def direction(close: FloatArray, rows: int, horizons: tuple[int, ...]) -> FloatArray:
     """Return the mean sign of the returns over `horizons`, shape (symbols, rows), from -1 to 1.
 
@@ -68,7 +67,6 @@ def volatility(close: FloatArray, rows: int, lookback: int) -> FloatArray:
     return np.where(found > 0, found, np.nan)
 
 
-# cell 8 of notebooks/strategies/tsmom.ipynb
 def signal(seen: Seen, params: Params = PARAMS) -> FloatArray:
     """Return the targets (sessions, symbols) in [-1, 1] of the budget, NaN where there is no view.
 
