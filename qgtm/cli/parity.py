@@ -1,7 +1,6 @@
 """`qgtm parity`: what the daemon decides bar by bar, against what the notebooks say all at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -88,10 +87,11 @@ def notebooks(names: Sequence[str], start: Path) -> dict[str, Strategy]:
 
     Raises ExportError for a notebook that cannot be printed.
     """
-    with suppress(ExportError):
+    try:
         root = find_root(start)
-        return {name: working_copy(root, name).strategy for name in names}
-    return {name: BY_NAME[name] for name in names}
+    except ExportError:
+        return {name: BY_NAME[name] for name in names}
+    return {name: working_copy(root, name).strategy for name in names}
 
 
 def _agreement(seen: Seen, names: Sequence[str], config: Config, progress: Progress) -> Agreement:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from qgtm import cli
+from qgtm.cli.parity import notebooks
 from qgtm.strategies import donchian_breakout
 
 
@@ -56,3 +57,11 @@ def test_what_differs_is_named_with_exit_1(
 def test_unknown_strategy_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--strategy", "gold_fever") == 1
     assert "there is no strategy gold_fever" in capsys.readouterr().err
+
+
+def test_rules_are_the_notebooks_own_and_the_prints_where_there_are_none(repo: Path, tmp_path: Path) -> None:
+    printed = notebooks(["donchian_breakout"], tmp_path)["donchian_breakout"]
+    assert printed.module is donchian_breakout
+    working = notebooks(["donchian_breakout"], repo)["donchian_breakout"]
+    assert working.module is not donchian_breakout
+    assert (working.name, working.warm_up) == (printed.name, printed.warm_up)

@@ -146,7 +146,7 @@ def test_whole_is_what_the_parts_leave_nothing_of() -> None:
         parts_usd=parts,
         positions_frac=0.0,
     )
-    assert (one.whole_usd, one.unexplained_usd) == (Decimal("0.50"), 0)
+    assert (one.whole_usd, one.unexplained_usd) == (Decimal("0.50"), Decimal(0))
     assert replace(one, replay_usd=Decimal("100.49")).unexplained_usd == Decimal("-0.01")
 
 
