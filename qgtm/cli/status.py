@@ -114,6 +114,7 @@ def _strategies(told: Summary) -> str:
     if told.strategies_loaded is None:
         return "unknown: no boot in the journal"
     loaded = f"{told.strategies_loaded}/{told.strategies_total} loaded"
+    loaded += f", {len(told.shadows)} in the shadow" if told.shadows else ""
     return f"{loaded}, switched off: {', '.join(told.disabled)}" if told.disabled else loaded
 
 

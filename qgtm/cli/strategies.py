@@ -1,14 +1,21 @@
 """`qgtm strategies`: every printed strategy, loaded or not."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
+from qgtm.adapters.card_file import verdicts
+from qgtm.adapters.manifest import load_manifest
 from qgtm.cli.options import AsJson, By, ConfigPath, Reason, configured, need_reason, say, say_json
+from qgtm.cli.report import reports_of
 from qgtm.cli.wish import give, tell
 from qgtm.config import Config
 from qgtm.core.commands import EnableStrategy
+from qgtm.core.gate import Standing, Verdict, by_words
 from qgtm.core.instant import text_from_instant
+from qgtm.reporting.make import ROOT
+from qgtm.strategies import BY_NAME
 from qgtm.views.summary import Daemon
 from qgtm.web.lookout import Look, Lookout
 
@@ -34,7 +41,8 @@ def command(
     lookout = Lookout(state_dir, loaded.limits)
     look = lookout.look()
     lookout.close()
-    rows = fields(look, loaded)
+    proven = verdicts(reports_of(loaded), load_manifest(ROOT / "qgtm"), BY_NAME)
+    rows = fields(look, loaded, proven)
     if as_json:
         say_json(rows)
         return
@@ -43,14 +51,14 @@ def command(
         say(look.summary.problem or look.summary.next_step or "")
 
 
-def fields(look: Look, config: Config) -> list[dict[str, Any]]:
+def fields(look: Look, config: Config, proven: Mapping[str, Verdict]) -> list[dict[str, Any]]:
     """Return a row for each strategy; `loaded` is None before the first boot, when nobody can know.
+
+    `proven` holds what the gates say of each card that lies there now; a daemon reads them when it starts.
 
     `state` is running, unknown (the daemon gives no sign of life), disabled (it failed and was switched off),
     waiting (for the daemon's next start) or off.
     """
-    from qgtm.strategies import BY_NAME
-
     chronicle, booted = look.chronicle, look.chronicle.booted
     rows = []
     for name, strategy in BY_NAME.items():
@@ -63,6 +71,7 @@ def fields(look: Look, config: Config) -> list[dict[str, Any]]:
                 "loaded": None if booted is None else name in booted.strategies,
                 "feeds": list(strategy.module.FEEDS),
                 "last_signal_at": None if last_at is None else text_from_instant(last_at),
+                "evidence": _evidence(name, look, proven[name]),
             }
         )
     return rows
@@ -75,6 +84,14 @@ def _state(name: str, look: Look, config: Config) -> str:
     if chronicle.booted is not None and name in chronicle.booted.strategies:
         return "waiting" if look.summary.daemon is Daemon.STOPPED else look.summary.daemon.value
     return "waiting" if name in config.strategies.enabled else "off"
+
+
+def _evidence(name: str, look: Look, verdict: Verdict) -> str:
+    booted = look.chronicle.booted
+    if booted is None or name not in booted.strategies:
+        return verdict.words
+    is_same = (name in booted.shadows) == (verdict.standing is Standing.SHADOW)
+    return verdict.words if is_same else f"{verdict.words} (for the daemon from its next start on)"
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
@@ -96,3 +113,4 @@ def _print(rows: list[dict[str, Any]]) -> None:
             last[:16].replace("T", " ") if last else "none yet",
         )
     Console(highlight=False).print(drawn)
+    say(*by_words({row["name"]: row["evidence"] for row in rows}))

@@ -53,6 +53,8 @@ class Booted(Event):
     strategies: tuple[str, ...]  # loaded
     strategies_total: int
     code_sha: str = ""
+    shadows: Mapping[str, str] = field(default_factory=dict)  # that have not passed their gates, and why
+    shadow_frac: float = 0.0  # of its size that a shadow may trade
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any, Final
 LEAST_SHARPE: Final = 0.3  # a year, out of sample: more than it
 MOST_OVERFIT: Final = 0.5  # probability of back-test overfitting: less than it
 LEAST_DEFLATED: Final = 0.95  # probability that the ratio is no luck: at least it
+SMALL: Final = 0.25  # of its size that a shadow may trade on paper, where the gates are not enforced
 REAL: Final = ("real", "recorded")
 NO_EVIDENCE: Final = "no real evidence yet"
 TOO_SHORT: Final = "too short a record to be judged out of sample"
@@ -82,6 +83,14 @@ def verdict_of(card: Mapping[str, Any]) -> Verdict:
     except (KeyError, TypeError, AttributeError, ValueError):
         return Verdict(("its card has no figures that can be read",))
     return judged(measured, inputs)
+
+
+def by_words(said: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a line for each different sentence of `said` (name: words), with all whom it is about."""
+    return tuple(
+        f"{', '.join(name for name, each in said.items() if each == words)}: {words}"
+        for words in dict.fromkeys(said.values())
+    )
 
 
 def _number(value: Any) -> float | None:

@@ -165,6 +165,7 @@ class State:
     signals: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     carried: Mapping[str, Any] = field(default_factory=dict)
     disabled: Mapping[str, str] = field(default_factory=dict)
+    shadows: Mapping[str, float] = field(default_factory=dict)  # share of its size that one may trade
     weights: Mapping[str, float] = field(default_factory=dict)
     by_strategy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     targets_session: date | None = None
@@ -374,6 +375,7 @@ def _booted(state: State, event: Booted) -> State:
         manifest_sha=event.manifest_sha,
         strategies_loaded=len(event.strategies),
         strategies_total=event.strategies_total,
+        shadows=dict.fromkeys(event.shadows, event.shadow_frac),
         sampled_at_s=None,  # process time began anew
         drawdown=state.drawdown and booted(state.drawdown),
         cool_off=state.cool_off and counted_anew(state.cool_off),

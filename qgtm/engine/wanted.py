@@ -9,6 +9,7 @@ From a finished session to wanted weights: every strategy has its say, and none 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from math import fsum
 from typing import Any
 
 from qgtm.allocation.targets import PARAMS as TARGETS
@@ -88,17 +89,40 @@ def _warmed(strategy: Views, seen: Seen) -> tuple[object | None, FloatArray]:
 def wanted(state: State, session: date, desk: Desk) -> TargetsSet:
     """Return the weights that the present views ask for, inside the caps, from the next open on."""
     views = {
-        name: {s: value for s, value in mine.items() if value is not None and s in TRADED}
+        name: _sized(
+            {s: value for s, value in mine.items() if value is not None and s in TRADED},
+            state.shadows.get(name, 1.0),
+        )
         for name, mine in state.signals.items()
+        if state.shadows.get(name, 1.0) > 0.0
     }
     closes = desk.history.closes(TRADED, TARGETS.covariance_lookback + 1)
     # A latch stops orders, not views: what is wanted is known the moment that it is cleared.
     size = float(size_frac(replace(state.switch, latches=())))
     asked = book(views, TRADED, closes, _caps(state.limits or desk.limits, desk), size, TARGETS)
     targets = TargetsSet(
-        session=session, weights=asked.weights, by_strategy=asked.by_strategy, notes=asked.notes
+        session=session,
+        weights=asked.weights,
+        by_strategy=asked.by_strategy,
+        notes=(*asked.notes, *_in_the_shadow(state)),
     )
     return _shrinking(state, targets)
+
+
+def _sized(view: dict[str, float], share: float) -> dict[str, float]:
+    """Return the view at a share of its size: first what it would be allowed, then the share of that."""
+    if share == 1.0:
+        return view
+    strength = max(1.0, fsum(abs(value) for value in view.values()))
+    return {symbol: share * value / strength for symbol, value in view.items()}
+
+
+def _in_the_shadow(state: State) -> tuple[str, ...]:
+    shares = [state.shadows[name] for name in state.signals if name in state.shadows]
+    if not shares:
+        return ()
+    some = f"{len(shares)} of {len(state.signals)} strategies are in the shadow"
+    return (f"{some}, at {max(shares):.0%} of their size",)
 
 
 def _caps(limits: Limits, desk: Desk) -> Caps:

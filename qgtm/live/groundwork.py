@@ -8,6 +8,7 @@ from qgtm.adapters.manifest import manifest_sha
 from qgtm.core.effects import Effect
 from qgtm.core.errors import BootRefused
 from qgtm.core.events import AlertRaised, Booted
+from qgtm.core.gate import SMALL, Standing
 from qgtm.core.series import SERIES
 from qgtm.core.universe import SYMBOLS
 from qgtm.engine.desk import Desk
@@ -53,7 +54,7 @@ def strategies(rig: Rig) -> str:
     _deployment(rig)
     rig.kernel.take_all(crash_mark.found(rig.state_dir.crash_mark), rig.clock.now())
     names, prints = rig.config.strategies.enabled, rig.package.manifest.prints
-    return f"{len(names)}/{len(BY_NAME)} loaded, {len(prints)} prints and all else as deployed"
+    return f"{len(names)}/{len(BY_NAME)} loaded{_told(rig)}, {len(prints)} prints and all else as deployed"
 
 
 def _sound(rig: Rig) -> None:
@@ -150,4 +151,17 @@ def _booted(rig: Rig, sha: str) -> Booted:
         strategies=tuple(rig.config.strategies.enabled),
         strategies_total=len(BY_NAME),
         code_sha=rig.package.code_sha,
+        shadows=_shadows(rig),
+        shadow_frac=0.0 if rig.config.gates.enforce else SMALL,
     )
+
+
+def _shadows(rig: Rig) -> dict[str, str]:
+    """Return who has not passed the gates, and why: it trades nothing, or on paper a little."""
+    said = rig.verdicts().items()
+    return {name: verdict.words for name, verdict in said if verdict.standing is Standing.SHADOW}
+
+
+def _told(rig: Rig) -> str:
+    shadows = rig.kernel.state.shadows
+    return f" ({len(shadows)} in the shadow, at {max(shadows.values()):.0%} of their size)" if shadows else ""

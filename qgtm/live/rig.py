@@ -15,6 +15,7 @@ from qgtm.adapters.alpaca_stream import OrderStream
 from qgtm.adapters.audit import Audit, verify
 from qgtm.adapters.calendar import Calendar, xnys
 from qgtm.adapters.call_budget import CallBudget
+from qgtm.adapters.card_file import verdicts
 from qgtm.adapters.chain import GENESIS
 from qgtm.adapters.chance import random_hex
 from qgtm.adapters.clock import SystemClock, VenueClock, boot_id
@@ -33,6 +34,7 @@ from qgtm.adapters.watchdog_file import WatchdogWord, load_watchdog
 from qgtm.config import Config
 from qgtm.core.errors import FeedError
 from qgtm.core.events import AlertRaised, DataReleased, Event
+from qgtm.core.gate import Verdict
 from qgtm.core.instant import text_from_instant
 from qgtm.core.order import Order
 from qgtm.core.request import Credential, Proof
@@ -122,6 +124,11 @@ class Rig:
         """Load what lies in `package` and return every print that differs from its manifest."""
         self.package = load_package(package)
         return verify_prints(package, self.package.manifest)
+
+    def verdicts(self) -> Mapping[str, Verdict]:
+        """Return what the gates say of each enabled strategy, by its card in `reports`."""
+        reports = self.config.path.parent / "reports"
+        return verdicts(reports, self.package.manifest, self.config.strategies.enabled)
 
     def on_disk(self) -> Package:
         """Return what lies on the disk now. Raises ExportError when it cannot be read."""

@@ -18,6 +18,7 @@ from qgtm.adapters.files import StateDir
 from qgtm.adapters.manifest import Difference, Manifest, Package, load_package, manifest_sha
 from qgtm.adapters.watchdog_file import WatchdogWord, word_from
 from qgtm.config import Config
+from qgtm.core.gate import Verdict
 from qgtm.exchange.core import Exchange
 from qgtm.keys import Endpoints
 from qgtm.live.beside import NothingBeside
@@ -154,6 +155,10 @@ class VirtualRig(Rig):
             prints[name] = replace(entry, parameters={**entry.parameters, "lookback": 1})
             return replace(whole, manifest=Manifest(prints))
         return whole
+
+    def verdicts(self) -> Mapping[str, Verdict]:
+        """Let every strategy trade its whole size: the house is tried here, not the rules."""
+        return {}
 
     def open_record(self) -> None:
         """Open the record on the machine's disk."""

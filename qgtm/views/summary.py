@@ -99,6 +99,7 @@ class Summary:
     strategies_loaded: int | None
     strategies_total: int | None
     disabled: Mapping[str, str]
+    shadows: Mapping[str, str]
     positions: int | None
     notional_usd: Decimal | None
     equity_usd: Decimal | None
@@ -150,6 +151,7 @@ def summary(chronicle: Chronicle, outside: Outside, limits: Limits) -> Summary:
         strategies_loaded=state.strategies_loaded if is_known else None,
         strategies_total=state.strategies_total if is_known else None,
         disabled=dict(state.disabled),
+        shadows=dict(chronicle.booted.shadows) if chronicle.booted else {},
         positions=facts.open_positions,
         notional_usd=_cents(facts.notional_usd),
         equity_usd=_cents(state.equity_usd),
@@ -337,6 +339,12 @@ def _cents(amount: Decimal | None) -> Decimal | None:
 
 def _millionths(frac: Decimal | None) -> Decimal | None:
     return None if frac is None else frac.quantize(MILLIONTH)
+
+
+def loaded_said(told: Summary) -> str:
+    """Return how many strategies are loaded, and how many of them have not passed their gates."""
+    shadows = f", {len(told.shadows)} in the shadow" if told.shadows else ""
+    return f"{told.strategies_loaded} of {told.strategies_total}{shadows}"
 
 
 def status_fields(told: Summary) -> dict[str, Any]:

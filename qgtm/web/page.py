@@ -11,13 +11,14 @@ from importlib.resources import files
 from string import Template
 from typing import Final
 
+from qgtm.core.gate import by_words
 from qgtm.core.instant import NEW_YORK
 from qgtm.core.mode import Dot
 from qgtm.risk.health import PARAMS as HEALTH
 from qgtm.views.chronicle import Alert
 from qgtm.views.matter import Matter, dead_man_said, watchdog_said
 from qgtm.views.performance import Point
-from qgtm.views.summary import Daemon, Line, Summary
+from qgtm.views.summary import Daemon, Line, Summary, loaded_said
 from qgtm.views.words import bound, change, dollars, percent, span
 from qgtm.web.drawing import caps_said, drawdown_bar, pictures
 
@@ -166,7 +167,7 @@ def _numbers(told: Summary) -> dict[str, str]:
         "signal": _signal(told),
         "running": "Running for" if told.uptime_s is not None else "System",
         "uptime": span(told.uptime_s).capitalize() if told.uptime_s is not None else _not_running(told),
-        "strategies": "Unknown" if loaded is None else f"{loaded} of {told.strategies_total}",
+        "strategies": "Unknown" if loaded is None else loaded_said(told),
         "broker": _broker(told),
         "market": _market(told),
     }
@@ -255,6 +256,7 @@ def _details(told: Summary, alerts: Sequence[Alert]) -> Html:
         f"Watchdog: {watchdog_said(told.watchdog)}.",
         *((dead_man_said(told.watchdog),) if told.watchdog else ()),
         *(f"{name} is switched off: {reason}" for name, reason in told.disabled.items()),
+        *by_words(told.shadows),
     ]
     shown = [f"<li>{escape(line)}</li>" for line in said]
     for alert in reversed(alerts):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qgtm.core.gate import Measured, Standing, judged, verdict_of
+from qgtm.core.gate import Measured, Standing, by_words, judged, verdict_of
 
 GOOD = {"sharpe": 0.31, "overfit": 0.49, "deflated": 0.95}
 RECORDED = {"ohlcv": "recorded", "fred": "real"}
@@ -83,3 +83,11 @@ def test_written_card_is_judged_by_its_figures_and_not_by_what_it_says_of_itself
 )
 def test_card_that_cannot_be_read_is_a_shadow(card: Any) -> None:
     assert verdict_of(card).words == "shadow: its card has no figures that can be read"
+
+
+def test_who_shares_a_sentence_shares_a_line() -> None:
+    assert by_words({"a": "shadow: x", "b": "shadow: y", "c": "shadow: x"}) == (
+        "a, c: shadow: x",
+        "b: shadow: y",
+    )
+    assert by_words({}) == ()

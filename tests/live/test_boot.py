@@ -15,6 +15,7 @@ import apsw
 import numpy as np
 import pytest
 
+from qgtm.adapters.card_file import keep_card, print_sha
 from qgtm.adapters.clock import SystemClock
 from qgtm.adapters.inbox import Inbox
 from qgtm.adapters.journal import JournalReader
@@ -38,6 +39,7 @@ from qgtm.core.events import (
     TargetsSet,
     WentLive,
 )
+from qgtm.core.gate import NO_CARD, SMALL
 from qgtm.core.mode import Latch
 from qgtm.engine.state import State
 from qgtm.live import boot as booting
@@ -679,3 +681,58 @@ def test_risk_tells_mode_latches_and_caps(stage: Stage, rig: StagedRig) -> None:
     assert stage.said[5].detail == "active, no latch, caps at 8% and 12%"
     assert rig.kernel.state.equity_usd == 250_000
     assert rig.kernel.state.market is not None
+
+
+# --- the gates ------------------------------------------------------------------------------------
+
+
+def passing(stage: Stage, name: str, **figures: float) -> None:
+    """Leave a card of `qgtm evidence` that passes all gates, but for what is said."""
+    card = {
+        "name": name,
+        "inputs": {"ohlcv": "recorded"},
+        "proof": {"sharpe": 0.9, "overfit": 0.1, "deflated": 0.97, **figures},
+        "print": print_sha(load_manifest(PACKAGE), name),
+    }
+    keep_card(stage.folder / "reports", card)
+
+
+def enforced(tmp_path: Path, bars: Path, warm: Path) -> Stage:
+    made = Stage(tmp_path / "enforced", bars, changes=(("enforce = false", "enforce = true"),))
+    shutil.copy(warm, made.state.bars)
+    return made
+
+
+def test_strategy_without_a_card_is_written_down_as_a_shadow_and_may_trade_a_little_on_paper(
+    stage: Stage, rig: StagedRig
+) -> None:
+    passing(stage, "tsmom")
+    passing(stage, "donchian_breakout", deflated=0.9)
+    assert stage.boot(rig)
+    (found,) = rig.facts(Booted)
+    assert dict(found.shadows) == {
+        "donchian_breakout": "shadow: deflated Sharpe probability 0.90, below 0.95",
+        "gold_silver_ratio": f"shadow: {NO_CARD}",
+        "miners_vs_metal": f"shadow: {NO_CARD}",
+    }
+    assert rig.kernel.state.shadows == dict.fromkeys(found.shadows, SMALL)
+    assert "(3 in the shadow, at 25% of their size)" in stage.said[1].detail
+    (targets,) = rig.facts(TargetsSet)
+    assert "3 of 4 strategies are in the shadow, at 25% of their size" in targets.notes
+
+
+@pytest.mark.parametrize("proven", [(), ("tsmom",)])
+def test_where_the_gates_are_enforced_only_who_has_passed_them_has_a_weight(
+    tmp_path: Path, bars: Path, warm: Path, proven: tuple[str, ...]
+) -> None:
+    (tmp_path / "enforced").mkdir()
+    stage = enforced(tmp_path, bars, warm)
+    for name in proven:
+        passing(stage, name)
+    rig = stage.rig()
+    assert stage.boot(rig)
+    state = rig.kernel.state
+    assert set(state.signals) == set(rig.config.strategies.enabled)
+    assert tuple(state.by_strategy) == proven
+    assert bool(state.weights) is bool(proven)
+    rig.close()

@@ -131,7 +131,9 @@ def test_verb_works_with_a_journal_that_is_none(repo: Path, tmp_path: Path, verb
 
 def test_strategies_answer_the_agreed_keys(repo: Path, fund: Path) -> None:
     found = {row["name"]: row for row in answer(repo, fund, "strategies")}
-    assert list(found["tsmom"]) == ["name", "category", "state", "loaded", "feeds", "last_signal_at"]
+    keys = ["name", "category", "state", "loaded", "feeds", "last_signal_at", "evidence"]
+    assert list(found["tsmom"]) == keys
+    assert found["tsmom"]["evidence"].startswith("shadow: ")
     assert (found["tsmom"]["state"], found["gold_silver_ratio"]["state"]) == ("running", "disabled")
     assert (found["tsmom"]["loaded"], found["tsmom"]["feeds"]) == (True, ["ohlcv"])
 

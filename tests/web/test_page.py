@@ -81,6 +81,14 @@ def test_page_of_a_good_day_says(said: str) -> None:
     assert said in Text(page(look_at(day()))).text
 
 
+def test_page_names_who_is_in_the_shadow_and_why_in_the_gates_words() -> None:
+    words = {"tsmom": "shadow: no card", "donchian_breakout": "shadow: no card"}
+    first, *rest = live()
+    said = Text(page(look_at(told(replace(first, shadows=words), rest)))).text  # type: ignore[type-var]
+    assert "2 of 4, 2 in the shadow" in said
+    assert "tsmom, donchian_breakout: shadow: no card" in said
+
+
 def test_page_is_small_enough_for_one_short_answer() -> None:
     full = told(day_of_many_closes())
     document = page(look_at(full), "/live").encode()
