@@ -7,7 +7,6 @@ what they want.
 """
 
 # cell 4 of notebooks/features/crowd.ipynb
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,8 +47,11 @@ def of_metals(seen: Seen, features: tuple[Feature, ...]) -> FloatArray:
 
 def faded(state: Sides, zs: FloatArray, enter: float, leave: float) -> Sides:
     """Return the sides after the z-scores (2,) of gold's and silver's crowd; an unknown one moves nothing."""
-    held = ((state.gold, float(zs[0])), (state.silver, float(zs[1])))
-    return Sides(*(side if math.isnan(z) else faded_side(side, z, enter, leave) for side, z in held))
+    gold, silver = zs.tolist()
+    return Sides(
+        gold=faded_side(state.gold, gold, enter, leave),
+        silver=faded_side(state.silver, silver, enter, leave),
+    )
 
 
 def shares(gold_frac: float) -> FloatArray:

@@ -158,7 +158,8 @@ def two_factor_residual(
 def faded_side(held: int, z: float, enter: float, leave: float) -> int:
     """Return 1 for long, -1 for short, 0 for flat: against a z-score, given what is held.
 
-    In beyond `enter`, against it; out once z is within `leave` of the mean or past it.
+    In beyond `enter`, against it; out once z is within `leave` of the mean or past it. One that is not known
+    moves nothing.
     """
     if abs(z) > enter:
         return -1 if z > 0 else 1
