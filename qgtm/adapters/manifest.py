@@ -76,6 +76,13 @@ def sha256_of(content: str | bytes) -> str:
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
+def borrow_bps(manifest: Manifest, name: str) -> float:
+    """Return what a strategy's notebook says that being short costs a year, 0 where it says nothing of it."""
+    entry = manifest.prints.get(f"strategies/{name}")
+    knob = entry.parameters.get("borrow_bps") if entry else None
+    return float(knob["value"]) if knob else 0.0
+
+
 def manifest_text(manifest: Manifest) -> str:
     """Return the manifest as its file's text: JSON with sorted keys, the same for the same prints."""
     prints = {name: asdict(entry) for name, entry in manifest.prints.items()}

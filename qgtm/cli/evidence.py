@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from qgtm.adapters.card_file import keep_card, print_sha
-from qgtm.adapters.manifest import Manifest, load_manifest
+from qgtm.adapters.manifest import Manifest, borrow_bps, load_manifest
 from qgtm.cli.options import AsJson, Bars, say, say_json
 from qgtm.core.errors import MarketError
 from qgtm.core.gate import Standing
@@ -71,12 +71,13 @@ def card_of(
     module: ModuleType, there: Seen, recorded: str, cost_bps: float, seed: int, manifest: Manifest
 ) -> dict[str, Any]:
     """Return the card of a printed strategy over `there`: inputs, figures, standing and words."""
+    borrow = borrow_bps(manifest, module.NAME)
     absent = [symbol for symbol in module.symbols if symbol not in there.bars.symbols]
     if absent:
         judged = unjudged(module.NAME, module.FEEDS, ", ".join(absent))
     else:
-        judged = as_json(found(module, there, recorded, cost_bps, seed))
-    span = {"sessions": len(there), "cost_bps": cost_bps}
+        judged = as_json(found(module, there, recorded, cost_bps, seed, borrow))
+    span = {"sessions": len(there), "cost_bps": cost_bps, "borrow_bps": borrow}
     return judged | {"print": print_sha(manifest, module.NAME), "over": span}
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from qgtm.adapters.clock import SystemClock
-from qgtm.adapters.manifest import load_manifest, manifest_sha
+from qgtm.adapters.manifest import borrow_bps, load_manifest, manifest_sha
 from qgtm.cli.options import AsJson, Bars, say, say_json
 from qgtm.core.errors import MarketError
 from qgtm.reporting.make import ROOT
@@ -113,7 +113,7 @@ def _job(
     if name not in BY_NAME:
         raise MarketError(f"there is no strategy {name!r}; there are {', '.join(BY_NAME)}.")
     module = BY_NAME[name].module
-    there = world(source, sessions, seed)
+    there, manifest = world(source, sessions, seed), load_manifest(ROOT / "qgtm")
     return Job(
         module=module.__name__,
         bars=there.bars,
@@ -122,7 +122,8 @@ def _job(
         windows=windows(there.bars, parts, days),
         symbols=_accounts(module.symbols, accounts),
         cost_bps=cost_bps,
-        prints=manifest_sha(load_manifest(ROOT / "qgtm")),
+        borrow_bps=borrow_bps(manifest, name),
+        prints=manifest_sha(manifest),
     )
 
 

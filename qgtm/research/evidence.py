@@ -67,11 +67,19 @@ class Evidence:
         return judged(self.measured, self.inputs)
 
 
-def found(names: Any, everything: Seen, recorded: str, cost_bps: float, seed: int = 0) -> Evidence:
+def found(
+    names: Any,
+    everything: Seen,
+    recorded: str,
+    cost_bps: float,
+    seed: int = 0,
+    borrow_bps: float = 0.0,
+) -> Evidence:
     """Return the evidence for a strategy by its names (`NAME FEEDS symbols PARAMS signal`).
 
-    `recorded` says what bars and series are worth. The record ends where a series that is read does. Raises
-    KeyError for bars that lack one of its symbols.
+    Each fill costs `cost_bps`, and `borrow_bps` a year what is short at a close. `recorded` says what bars
+    and series are worth. The record ends where a series that is read does. Raises KeyError for bars that lack
+    one of its symbols.
     """
     seen = everything.select(names.symbols)
     read = read_by(names.signal, names.PARAMS, seen)
@@ -83,6 +91,7 @@ def found(names: Any, everything: Seen, recorded: str, cost_bps: float, seed: in
         name=names.NAME,
         inputs=worth(names.FEEDS, read, seen, recorded),
         cost_bps=cost_bps,
+        borrow_bps=borrow_bps,
         seed=seed,
     )
 
@@ -104,6 +113,7 @@ def weighed(
     name: str,
     inputs: Mapping[str, str],
     cost_bps: float,
+    borrow_bps: float = 0.0,
     seed: int = 0,
 ) -> Evidence:
     """Return the evidence for a rule over `seen`, which holds its own symbols.
@@ -111,9 +121,9 @@ def weighed(
     `ranges` are those of its knobs (`grid.ranges`), `inputs` say of each feed whether it was recorded; `seed`
     is the bootstrap's. Raises what the rule raises, but a ValueError of a set of parameters.
     """
-    trials = tried(rule, params, small_grid(params, ranges), seen, cost_bps)
+    trials = tried(rule, params, small_grid(params, ranges), seen, cost_bps, borrow_bps)
     steps = _steps(trials, len(seen))
-    out, chosen, rows = _walked(trials, steps, cost_bps)
+    out, chosen, rows = _walked(trials, steps, cost_bps, borrow_bps)
     proof = _record(trials, steps, chosen, out, rows, seed) | _market(trials, seen.bars, rows, inputs)
     return Evidence(name, dict(inputs), trials, out, rows, proof)
 
@@ -134,7 +144,9 @@ def _steps(trials: Trials, sessions: int) -> list[Split]:
     ]
 
 
-def _walked(trials: Trials, steps: list[Split], cost_bps: float) -> tuple[FloatArray, list[int], slice]:
+def _walked(
+    trials: Trials, steps: list[Split], cost_bps: float, borrow_bps: float
+) -> tuple[FloatArray, list[int], slice]:
     n = trials.targets.shape[2]
     if not steps:
         return np.empty(0), [], slice(n, n)
@@ -146,7 +158,7 @@ def _walked(trials: Trials, steps: list[Split], cost_bps: float) -> tuple[FloatA
         wanted[:, rows] = trials.targets[best][:, rows]
     rows = slice(steps[0].test.start, steps[-1].test.stop)
     wanted[:, rows.stop - 1] = wanted[:, rows.stop - 2]
-    _, equity = account(trials.market, wanted, cost_bps)
+    _, equity = account(trials.market, wanted, cost_bps, borrow_bps=borrow_bps)
     return returns_of(equity)[rows], chosen, rows
 
 

@@ -42,33 +42,40 @@ def prices(bars: Bars) -> Prices:
     return Prices(np.where(np.isnan(opened), before, opened), close, ~np.isnan(opened))
 
 
-def figures(market: Prices, targets: FloatArray, cost_bps: float, band: float = 0.005) -> FloatArray:
+def figures(
+    market: Prices, targets: FloatArray, cost_bps: float, band: float = 0.005, borrow_bps: float = 0.0
+) -> FloatArray:
     """Return the figures (6,) of one account that trades `targets` (k, n), as `Backtest.figures` has them."""
-    return account(market, targets, cost_bps, band)[0]
+    return account(market, targets, cost_bps, band, borrow_bps)[0]
 
 
 def account(
-    market: Prices, targets: FloatArray, cost_bps: float, band: float = 0.005
+    market: Prices, targets: FloatArray, cost_bps: float, band: float = 0.005, borrow_bps: float = 0.0
 ) -> tuple[FloatArray, FloatArray]:
     """Return the figures (6,) of one account that trades `targets` (k, n), and its equity (n,)."""
     found, curve = np.empty(len(FIGURES)), np.empty(targets.shape[1])
-    _account(market.opened, market.close, market.is_open, targets, cost_bps / 1e4, band, found, curve)
+    costs = np.array([cost_bps / 1e4, borrow_bps / 1e4 / SESSIONS_A_YEAR])
+    _account(market.opened, market.close, market.is_open, targets, costs, band, found, curve)
     return found, curve
 
 
-def each_alone(market: Prices, targets: FloatArray, cost_bps: float, band: float = 0.005) -> FloatArray:
+def each_alone(
+    market: Prices, targets: FloatArray, cost_bps: float, band: float = 0.005, borrow_bps: float = 0.0
+) -> FloatArray:
     """Return the figures (k, 6) of one account a symbol."""
     found = np.empty((len(targets), len(FIGURES)))
-    _alone(market.opened, market.close, market.is_open, targets, cost_bps / 1e4, band, found)
+    costs = np.array([cost_bps / 1e4, borrow_bps / 1e4 / SESSIONS_A_YEAR])
+    _alone(market.opened, market.close, market.is_open, targets, costs, band, found)
     return found
 
 
 def _account_in_python(
-    opened: Any, close: Any, is_open: Any, targets: Any, cost: float, band: float, found: Any, curve: Any
+    opened: Any, close: Any, is_open: Any, targets: Any, costs: Any, band: float, found: Any, curve: Any
 ) -> None:
+    cost, borrow = costs[0], costs[1]
     k, n = targets.shape
     wanted, ordered, shares = np.zeros(k), np.zeros(k), np.zeros(k)
-    cash, turnover, total, squares, lowest = 1.0, 0.0, 0.0, 0.0, 1.0
+    cash, turnover, borrowed, total, squares, lowest = 1.0, 0.0, 0.0, 0.0, 0.0, 1.0
     first = before = peak = equity = 1.0
     for i in range(n):
         worth, spent, notional = cash, 0.0, 0.0
@@ -86,6 +93,12 @@ def _account_in_python(
                 notional += abs(bought * opened[j, i])
         cash -= spent + notional * cost
         turnover += notional / worth
+        if borrow > 0.0:
+            fee = 0.0
+            for j in range(k):
+                fee += max(-shares[j], 0.0) * close[j, i] * borrow
+            cash -= fee
+            borrowed += fee / worth
         equity = cash
         for j in range(k):
             equity += shares[j] * close[j, i]
@@ -98,21 +111,25 @@ def _account_in_python(
         before = equity
         peak = max(peak, equity)
         lowest = min(lowest, equity / peak)
-    _told(found, n, equity / first, total, squares, lowest, turnover, cost)
+    _told(found, n, equity / first, total, squares, lowest, turnover, turnover * cost + borrowed)
 
 
 def _alone_in_python(
-    opened: Any, close: Any, is_open: Any, targets: Any, cost: float, band: float, found: Any
+    opened: Any, close: Any, is_open: Any, targets: Any, costs: Any, band: float, found: Any
 ) -> None:
     # The account of a single symbol, all of it in registers: five times as fast as a book of one.
+    cost, borrow = costs[0], costs[1]
     n = targets.shape[1]
     for j in range(targets.shape[0]):
-        cash, shares, turnover, total, squares, lowest = 1.0, 0.0, 0.0, 0.0, 0.0, 1.0
+        cash, shares, turnover, borrowed, total, squares = 1.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        lowest, worth = 1.0, 1.0
         wanted, ordered, before, peak = 0.0, 0.0, 1.0, 1.0
         for i in range(1, n):
             target = targets[j, i - 1]
             if target == target:  # not NaN
                 wanted = target
+            if borrow > 0.0:
+                worth = cash + shares * opened[j, i]
             if wanted != ordered and (abs(wanted - ordered) > band or wanted == 0.0) and is_open[j, i]:
                 ordered = wanted
                 worth = cash + shares * opened[j, i]
@@ -121,6 +138,10 @@ def _alone_in_python(
                 cash -= bought * opened[j, i] + notional * cost
                 shares += bought
                 turnover += notional / worth
+            if shares < 0.0 and borrow > 0.0:
+                fee = -shares * close[j, i] * borrow
+                cash -= fee
+                borrowed += fee / worth
             equity = cash + shares * close[j, i]
             moved = equity / before - 1.0
             total += moved
@@ -128,7 +149,7 @@ def _alone_in_python(
             before = equity
             peak = max(peak, equity)
             lowest = min(lowest, equity / peak)
-        _told(found[j], n, before, total, squares, lowest, turnover, cost)
+        _told(found[j], n, before, total, squares, lowest, turnover, turnover * cost + borrowed)
 
 
 def _told_in_python(
@@ -139,7 +160,7 @@ def _told_in_python(
     squares: float,
     lowest: float,
     turnover: float,
-    cost: float,
+    costs: float,
 ) -> None:
     days = n - 1
     mean = total / days
@@ -149,7 +170,7 @@ def _told_in_python(
     found[2] = mean / deviation * np.sqrt(SESSIONS_A_YEAR) if deviation > 0.0 else 0.0
     found[3] = 1.0 - lowest
     found[4] = turnover * SESSIONS_A_YEAR / days
-    found[5] = turnover * cost
+    found[5] = costs
 
 
 # Compiled once a machine and kept on disk. Without fast maths: the sums are those of `backtest`.

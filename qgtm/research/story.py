@@ -102,7 +102,9 @@ class Story:
         """Return the evidence, worked out once (`evidence.found`)."""
         from qgtm.research.evidence import found  # it brings numba, and a picture needs none of it
 
-        return found(self.names, self.everything, evidence(self.names.source), self.names.cost_bps)
+        names = self.names
+        worth = evidence(names.source)
+        return found(names, self.everything, worth, names.cost_bps, borrow_bps=names.borrow_bps)
 
     def evidence(self) -> Any:
         """Show what the record is worth: the gates in words, the figures, and the pictures beside them."""

@@ -43,6 +43,7 @@ class Job:
     symbols: tuple[str, ...]
     cost_bps: float = 3.0
     band: float = 0.005
+    borrow_bps: float = 0.0  # a year, on what is short at a close
     prints: str = ""  # what the rule leans on, as a hash
     panel: Panel | None = None  # what was known beside the bars
     sets: int = 0  # of parameters in a chunk; 0 takes what suits some workers
@@ -72,7 +73,7 @@ class Job:
             told.update(np.ascontiguousarray(self.panel.described).data)
         words = (
             self.module, self.prints, self.bars.symbols, self.grid, self.windows, self.symbols,
-            self.cost_bps, self.band, self.chunk, FIGURES, self.panel and self.panel.names,
+            self.cost_bps, self.borrow_bps, self.band, self.chunk, FIGURES, self.panel and self.panel.names,
         )  # fmt: skip
         told.update(repr(words).encode())
         told.update(Path(fills.__file__).read_bytes())
@@ -106,14 +107,14 @@ class _Bench:
         found = np.empty((len(job.symbols), len(FIGURES)))
         alone = [i for i, each in enumerate(job.symbols) if each != BOOK]
         if self.places == list(range(len(targets))):
-            found[alone] = each_alone(market, targets, job.cost_bps, job.band)
+            found[alone] = each_alone(market, targets, job.cost_bps, job.band, job.borrow_bps)
         elif alone:
             chosen = Prices(
                 market.opened[self.places], market.close[self.places], market.is_open[self.places]
             )
-            found[alone] = each_alone(chosen, targets[self.places], job.cost_bps, job.band)
+            found[alone] = each_alone(chosen, targets[self.places], job.cost_bps, job.band, job.borrow_bps)
         for i in set(range(len(job.symbols))) - set(alone):
-            found[i] = figures(market, targets, job.cost_bps, job.band)
+            found[i] = figures(market, targets, job.cost_bps, job.band, job.borrow_bps)
         return found
 
 

@@ -52,7 +52,9 @@ def _values(own: Value, low: float, high: float) -> tuple[Value, ...]:
     return tuple(round(float(each), 12) if each != own else own for each in inside)
 
 
-def tried(rule: Rule, params: Any, grid: Grid, seen: Seen, cost_bps: float) -> Trials:
+def tried(
+    rule: Rule, params: Any, grid: Grid, seen: Seen, cost_bps: float, borrow_bps: float = 0.0
+) -> Trials:
     """Return the trials of a rule over `seen`, which holds its own symbols, filled at the next open.
 
     A set that the rule refuses with ValueError holds nothing. Raises what else the rule raises.
@@ -63,7 +65,7 @@ def tried(rule: Rule, params: Any, grid: Grid, seen: Seen, cost_bps: float) -> T
     printed = own.index(True)
     has_view = np.isfinite(wanted[printed]).any(axis=0)
     targets = np.stack([_carried(each) for each in wanted])
-    kept = [account(market, each, cost_bps) for each in targets]
+    kept = [account(market, each, cost_bps, borrow_bps=borrow_bps) for each in targets]
     return Trials(
         grid=grid,
         market=market,

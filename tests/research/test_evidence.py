@@ -1,11 +1,13 @@
 """Evidence: the walk by hand, nothing from the future, inputs by what was read, the market by hand."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from qgtm.adapters.manifest import borrow_bps, load_manifest
 from qgtm.core.gate import Standing
 from qgtm.features.bars import Bars, FloatArray
 from qgtm.features.panel import Panel
@@ -209,3 +211,19 @@ def test_written_evidence_has_the_standing_and_the_same_words() -> None:
     written = as_json(found)
     assert (written["state"], written["evidence"]) == ("shadow", found.verdict.words)
     assert written["proof"]["sharpe"] == pytest.approx(found.proof["sharpe"], abs=1e-6)
+
+
+def test_what_is_short_pays_to_be_borrowed_on_the_record_too() -> None:
+    seen = market()
+    said: dict[str, Any] = {"name": "toy", "inputs": RECORDED, "cost_bps": 3.0}
+    free, dear = (weighed(rule, PARAMS, {}, seen, borrow_bps=fee, **said) for fee in (0.0, 500.0))
+    held = backtest(seen.bars, rule(seen, PARAMS), 3.0).weights[dear.rows]
+    due = np.maximum(-held, 0.0).sum(axis=1) * 0.05 / 252
+    assert due.sum() > 0.001
+    assert (free.out - dear.out).sum() == pytest.approx(due.sum(), rel=0.05)  # it is sized by what is left
+
+
+def test_fee_for_being_short_is_the_one_that_the_notebook_names(repo: Path) -> None:
+    manifest = load_manifest(repo / "qgtm")
+    assert borrow_bps(manifest, "levered_decay") == 300.0
+    assert borrow_bps(manifest, "tsmom") == borrow_bps(manifest, "none_such") == 0.0

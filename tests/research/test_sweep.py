@@ -51,25 +51,26 @@ def wanted(market: Bars) -> FloatArray:
     return targets
 
 
-def plain(market: Bars, targets: FloatArray, cost_bps: float = COSTS) -> list[float]:
-    told = backtest(market, targets, cost_bps).figures()
+def plain(market: Bars, targets: FloatArray, cost_bps: float = COSTS, borrow_bps: float = 0.0) -> list[float]:
+    told = backtest(market, targets, cost_bps, borrow_bps=borrow_bps).figures()
     return [told[name] for name in FIGURES]
 
 
-@pytest.mark.parametrize("cost_bps", [0.0, 12.5])
-def test_kernel_tells_of_a_book_what_the_plain_backtest_tells(cost_bps: float) -> None:
+@pytest.mark.parametrize(("cost_bps", "borrow_bps"), [(0.0, 0.0), (12.5, 0.0), (12.5, 300.0)])
+def test_kernel_tells_of_a_book_what_the_plain_backtest_tells(cost_bps: float, borrow_bps: float) -> None:
     market = holed()
     targets = wanted(market)
-    found = figures(prices(market), np.ascontiguousarray(targets.T), cost_bps)
-    assert found.tolist() == pytest.approx(plain(market, targets, cost_bps), rel=1e-9, abs=1e-11)
+    found = figures(prices(market), np.ascontiguousarray(targets.T), cost_bps, borrow_bps=borrow_bps)
+    assert found.tolist() == pytest.approx(plain(market, targets, cost_bps, borrow_bps), rel=1e-9, abs=1e-11)
 
 
-def test_kernel_tells_of_each_symbol_alone_what_the_plain_backtest_tells() -> None:
+@pytest.mark.parametrize("borrow_bps", [0.0, 300.0])
+def test_kernel_tells_of_each_symbol_alone_what_the_plain_backtest_tells(borrow_bps: float) -> None:
     market = holed()
     targets = 3 * wanted(market)
-    found = each_alone(prices(market), np.ascontiguousarray(targets.T), COSTS)
+    found = each_alone(prices(market), np.ascontiguousarray(targets.T), COSTS, borrow_bps=borrow_bps)
     for column, symbol in enumerate(market.symbols):
-        alone = plain(market.select((symbol,)), targets[:, [column]])
+        alone = plain(market.select((symbol,)), targets[:, [column]], borrow_bps=borrow_bps)
         assert found[column].tolist() == pytest.approx(alone, rel=1e-9, abs=1e-11), symbol
 
 
