@@ -64,7 +64,7 @@ def decisions(place: Desk) -> list[SignalsComputed]:
 
 
 def readers(feed: str) -> set[str]:
-    return {name for name in ENABLED if feed in BY_NAME[name].FEEDS}
+    return {name for name in ENABLED if feed in BY_NAME[name].feeds}
 
 
 def page(place: Desk) -> str:
