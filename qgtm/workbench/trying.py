@@ -64,6 +64,6 @@ def run(working: Working) -> Check:
             said = f"cell {problem.cell_index}: {problem.ename}: {problem.evalue}".removesuffix(": ")
             return Check("tiny run", False, said, "Correct that cell; JupyterLab shows the whole traceback.")
         if not Path(product["card"]).is_file():
-            cure = "End the notebook with `story.card(...)`."
+            cure = "End the notebook with `tale.card(...)`."
             return Check("tiny run", False, "it ends without a card", cure)
     return Check("tiny run", True, f"runs with {working.tiny or 'its own parameters'} and leaves a card")
