@@ -114,9 +114,7 @@ class StoreBeside:
             return [FeedFailed(feed=feed, reason=str(problem)) for feed in sorted(self._read)]
         return [*self._facts(stand, words), *self._minutes(tape, words, now)]
 
-    def _minutes(
-        self, tape: MinuteTape | None, words: Mapping[str, Word], now: datetime
-    ) -> Iterator[Event]:
+    def _minutes(self, tape: MinuteTape | None, words: Mapping[str, Word], now: datetime) -> Iterator[Event]:
         """Say how the session's minutes come, and which symbols stand still."""
         if tape is None:
             if MINUTES in self._read and (not words or words.get(FeedName.OHLCV, Word()).tried_at):
