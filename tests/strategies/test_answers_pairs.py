@@ -6,6 +6,7 @@ made-up market; no function of the features or strategies is used for an answer.
 
 import math
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from qgtm.features import pair
+from qgtm.features import pair, relative_value
 from qgtm.features.bars import FIELDS, Bars, FloatArray
 from qgtm.features.seen import Seen
 from qgtm.research.history import history_from_folder
@@ -195,6 +196,19 @@ def test_leveraged_funds_on_real_prices_multiply_their_base_as_assumed(shared_da
     returns = returns[~np.isnan(returns).any(axis=1)]
     found = [least_squares(returns[:, i], returns[:, i + 3])[0] for i in range(3)]
     assert found == pytest.approx([2.0, 2.0, 2.0], abs=0.1)
+
+
+@pytest.mark.parametrize(("slope", "side"), [(0.3, -1), (-0.3, 0)])
+def test_spread_is_let_alone_where_the_filter_believes_in_no_hedge(slope: float, side: int) -> None:
+    knobs = SimpleNamespace(
+        lookback=126, entry_z=1.2, exit_z=0.5, shortest=10.0, longest=120.0, carry_limit=5
+    )
+    gap = np.cos(2 * np.pi * np.arange(125, -1, -1) / 40)  # at its highest today
+    belief = relative_value.State(0.0, slope, 0.0, 0.0, 0.0)
+    row = np.concatenate([gap, np.ones(126)])
+    state, targets = pair.filtered_update(pair.Filtered(belief, 0), row, knobs)
+    assert state.side == side
+    assert targets.tolist() == pytest.approx([side / 1.3, -0.3 * side / 1.3])
 
 
 @pytest.mark.parametrize(("ratio", "wanted"), [(0.25, (0.8, -0.2)), (1.0, (0.5, -0.5)), (1.5, (0.4, -0.6))])
