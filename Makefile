@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml -q --universal --generate-hashes --
 export PLOOMBER_STATS_ENABLED := false
 export PYTHONUTF8 := 1
 
-.PHONY: help run lab test export check report pipeline bench simulate durable faults clean lock
+.PHONY: help run lab test export check report pipeline bench simulate durable evidence faults clean lock
 .DEFAULT_GOAL := help
 
 help:  ## print this list
@@ -60,6 +60,9 @@ simulate: $(STAMP)  ## live through thousands of invented days, and write docs/s
 
 durable: $(STAMP)  ## kill daemons, cut power, edit and drill by the thousand; write docs/durability.md; resumable
 	$(BIN)/python -m tests.durability $(ARGS)
+
+evidence: $(STAMP)  ## judge every strategy, and the judging, over 200 markets; write docs/evidence.md; resumable
+	$(BIN)/python -m benchmarks.evidence $(ARGS)
 
 faults: $(STAMP)  ## write docs/faults.md: which test injects what, and its last result
 	$(BIN)/python -m tests.faults $(ARGS)

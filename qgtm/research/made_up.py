@@ -47,6 +47,7 @@ OTHERS = {
 }
 DAILY_VOLATILITY = np.array([0.009, 0.016, 0.011])
 GOLD_IN_SILVER = 1.3
+PULL = 0.02  # of silver's stray from gold that is undone in a session
 
 
 def made_up(sessions: int, seed: int) -> Bars:
@@ -57,15 +58,18 @@ def made_up(sessions: int, seed: int) -> Bars:
     return _bars(sessions, seed, LOADINGS)
 
 
-def made_up_universe(sessions: int, seed: int) -> Bars:
-    """Return `sessions` bars of every symbol of the universe, otherwise as `made_up` does."""
+def made_up_universe(sessions: int, seed: int, pull: float = PULL) -> Bars:
+    """Return `sessions` bars of every symbol of the universe, otherwise as `made_up` does.
+
+    `pull` is what of silver's stray from gold is undone in a session; without any, no price tells of another.
+    """
     every = LOADINGS | OTHERS
-    return _bars(sessions, seed, {symbol: every[symbol] for symbol in SYMBOLS})
+    return _bars(sessions, seed, {symbol: every[symbol] for symbol in SYMBOLS}, pull)
 
 
-def _bars(sessions: int, seed: int, loadings: Loadings) -> Bars:
+def _bars(sessions: int, seed: int, loadings: Loadings, pull: float = PULL) -> Bars:
     draws = np.random.default_rng(seed).standard_normal((sessions, 3 + 4 * len(loadings)))
-    drivers = _drivers(draws[:, :3])
+    drivers = _drivers(draws[:, :3], pull)
     columns = [
         _symbol(drivers, row, draws[:, 3 + 4 * i : 7 + 4 * i]) for i, row in enumerate(loadings.values())
     ]
@@ -73,11 +77,11 @@ def _bars(sessions: int, seed: int, loadings: Loadings) -> Bars:
     return Bars(_ordinals(sessions), tuple(loadings), opened, high, low, close, volume)
 
 
-def _drivers(draws: FloatArray) -> FloatArray:
+def _drivers(draws: FloatArray, pull: float) -> FloatArray:
     shocks: FloatArray = draws * DAILY_VOLATILITY
     strays = 0.0
     for i in range(len(shocks)):  # silver beside gold comes back, half of the way in some 35 sessions
-        pulled = -0.02 * strays
+        pulled = -pull * strays
         strays += pulled + shocks[i, 1]
         shocks[i, 1] = GOLD_IN_SILVER * shocks[i, 0] + pulled + shocks[i, 1]
     return shocks
