@@ -22,6 +22,7 @@ from qgtm.research.fills import account
 from qgtm.research.grid import Value, ranges
 from qgtm.research.recorded import covered
 from qgtm.research.statistics import (
+    DRAWS,
     YEAR,
     Split,
     deflated_sharpe,
@@ -74,6 +75,7 @@ def found(
     cost_bps: float,
     seed: int = 0,
     borrow_bps: float = 0.0,
+    draws: int = DRAWS,
 ) -> Evidence:
     """Return the evidence for a strategy by its names (`NAME FEEDS symbols PARAMS signal`).
 
@@ -93,6 +95,7 @@ def found(
         cost_bps=cost_bps,
         borrow_bps=borrow_bps,
         seed=seed,
+        draws=draws,
     )
 
 
@@ -115,16 +118,20 @@ def weighed(
     cost_bps: float,
     borrow_bps: float = 0.0,
     seed: int = 0,
+    draws: int = DRAWS,
 ) -> Evidence:
     """Return the evidence for a rule over `seen`, which holds its own symbols.
 
     `ranges` are those of its knobs (`grid.ranges`), `inputs` say of each feed whether it was recorded; `seed`
-    is the bootstrap's. Raises what the rule raises, but a ValueError of a set of parameters.
+    and `draws` are the bootstrap's, which is left out without any. Raises what the rule raises, but a
+    ValueError of a set of parameters.
     """
     trials = tried(rule, params, small_grid(params, ranges), seen, cost_bps, borrow_bps)
     steps = _steps(trials, len(seen))
     out, chosen, rows = _walked(trials, steps, cost_bps, borrow_bps)
-    proof = _record(trials, steps, chosen, out, rows, seed) | _market(trials, seen.bars, rows, inputs)
+    low, high = interval(out, seed, draws) if draws and len(out) >= LEAST else (-np.inf, np.inf)
+    proof = _record(trials, steps, chosen, out, rows) | {"low": _finite(low), "high": _finite(high)}
+    proof |= _market(trials, seen.bars, rows, inputs)
     return Evidence(name, dict(inputs), trials, out, rows, proof)
 
 
@@ -172,16 +179,13 @@ def _best(trials: Trials, rows: slice) -> int:
 
 
 def _record(
-    trials: Trials, steps: list[Split], chosen: list[int], out: FloatArray, rows: slice, seed: int
+    trials: Trials, steps: list[Split], chosen: list[int], out: FloatArray, rows: slice
 ) -> dict[str, Any]:
     ratios = [sharpe(each[rows]) for each in trials.returns] if len(out) else []
     inside = [sharpe(trials.returns[best][step.train]) for best, step in zip(chosen, steps, strict=True)]
     is_enough = len(out) >= LEAST
-    low, high = interval(out, seed) if is_enough else (-np.inf, np.inf)
     return {
         "sharpe": sharpe(out) if is_enough else None,
-        "low": _finite(low),
-        "high": _finite(high),
         "deflated": deflated_sharpe(out, ratios) if is_enough else None,
         "overfit": _overfit(trials) if is_enough else None,
         "trials": len(trials.grid),
