@@ -19,22 +19,28 @@ NOT_KNOWN: Final = "not known"
 
 @dataclass(frozen=True)
 class Page:
-    """Sentences and a picture; a notebook shows both, a terminal the sentences."""
+    """Sentences, a picture, and figures of a second book; a notebook shows all, a terminal the sentences."""
 
     lines: tuple[str, ...]
     picture: Picture | None
+    book: Any = None
 
     def _repr_html_(self) -> str:
         items = "".join(f"<li>{html.escape(each)}</li>" for each in self.lines)
-        return f"<ul>{items}</ul>{self.picture._repr_html_() if self.picture else ''}"
+        picture = self.picture._repr_html_() if self.picture else ""
+        book = "" if self.book is None else f"<pre>{html.escape(self.book.to_string())}</pre>"
+        return f"<ul>{items}</ul>{picture}{book}"
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
 
 
-def page(evidence: Evidence, bars: Bars) -> Page:
-    """Return the evidence to look at; without sessions out of sample there is nothing to draw."""
-    return Page(lines(evidence.verdict.words, evidence.proof), _picture(evidence, bars))
+def page(evidence: Evidence, bars: Bars, book: Any = None) -> Page:
+    """Return the evidence to look at; without sessions out of sample there is nothing to draw.
+
+    `book` are vectorbt's figures, a pandas series.
+    """
+    return Page(lines(evidence.verdict.words, evidence.proof), _picture(evidence, bars), book)
 
 
 def lines(words: str, proof: Mapping[str, Any]) -> tuple[str, ...]:

@@ -98,21 +98,21 @@ def overfit_probability(returns: FloatArray, groups: int = GROUPS) -> float:
     sums = np.array([block.sum(axis=0) for block in blocks])
     squares = np.array([(block**2).sum(axis=0) for block in blocks])
     lengths = np.array([len(block) for block in blocks])
-    below = 0.0
-    for chosen in combinations(range(groups), groups // 2):
-        inside = np.zeros(groups, dtype=bool)
-        inside[list(chosen)] = True
-        best = int(np.argmax(_ratios(sums, squares, lengths, inside)))
-        outside = _ratios(sums, squares, lengths, ~inside)
-        rank = (outside < outside[best]).sum() + 0.5 * ((outside == outside[best]).sum() - 1)
-        below += float(rank / (configurations - 1) <= 0.5)
-    return below / comb(groups, groups // 2)
+    inside = np.zeros((comb(groups, groups // 2), groups))
+    for row, chosen in zip(inside, combinations(range(groups), groups // 2), strict=True):
+        row[list(chosen)] = 1.0
+    best = np.argmax(_ratios(sums, squares, lengths, inside), axis=1)[:, None]
+    outside = _ratios(sums, squares, lengths, 1.0 - inside)
+    its = np.take_along_axis(outside, best, axis=1)
+    rank = (outside < its).sum(axis=1) + 0.5 * ((outside == its).sum(axis=1) - 1)
+    return float((rank / (configurations - 1) <= 0.5).mean())
 
 
-def _ratios(sums: FloatArray, squares: FloatArray, lengths: IntArray, rows: np.ndarray) -> FloatArray:
-    n = lengths[rows].sum()
-    mean = sums[rows].sum(axis=0) / n
-    variance = np.maximum(squares[rows].sum(axis=0) / n - mean**2, 0.0)
+def _ratios(sums: FloatArray, squares: FloatArray, lengths: IntArray, chosen: FloatArray) -> FloatArray:
+    """Return the ratio (choices, configurations) over the blocks of each choice (choices, blocks)."""
+    n = (chosen @ lengths)[:, None]
+    mean = chosen @ sums / n
+    variance = np.maximum(chosen @ squares / n - mean**2, 0.0)
     ratios: FloatArray = np.divide(mean, np.sqrt(variance), out=np.zeros_like(mean), where=variance > 1e-18)
     return ratios
 

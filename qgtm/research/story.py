@@ -107,10 +107,13 @@ class Story:
         return found(names, self.everything, worth, names.cost_bps, borrow_bps=names.borrow_bps)
 
     def evidence(self) -> Any:
-        """Show what the record is worth: the gates in words, the figures, and the pictures beside them."""
+        """Show what the record is worth: the gates in words, the figures, pictures, and the second book.
+
+        Raises ValueError when the second book's equity is not ours.
+        """
         from qgtm.research.evidence_page import page
 
-        return page(self.weighed, self.bars)
+        return page(self.weighed, self.bars, self.second_book())
 
     def card(self, **words: Any) -> dict[str, Any]:
         """Return the card with the notebook's prose in `words`; written where the pipeline asked for it."""

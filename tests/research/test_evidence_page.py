@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from qgtm.research.evidence_page import dollars, lines, number, share
+import pandas as pd
+
+from qgtm.research.evidence_page import Page, dollars, lines, number, share
 
 PROOF: dict[str, Any] = {
     "sharpe": 0.421, "low": -0.2, "high": 1.1, "deflated": 0.61, "overfit": 0.35, "trials": 16,
@@ -40,3 +42,9 @@ def test_what_is_not_known_is_said() -> None:
         "an amount that is not known",
     )
     assert (dollars(98_000.0), dollars(150_000.0)) == ("$98,000", "$0.15 million")
+
+
+def test_second_book_stands_below_the_sentences() -> None:
+    shown = Page(("one < two",), None, pd.Series({"Total Return [%]": 12.5}))._repr_html_()
+    assert shown.startswith("<ul><li>one &lt; two</li></ul><pre>Total Return [%]")
+    assert "12.5" in shown
