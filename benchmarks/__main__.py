@@ -124,7 +124,7 @@ def pipeline_rows(found: Found) -> list[Row]:
     """Return what the pipeline takes, of all its processes together."""
     plain, forked = found["plain"]["cpu_s"], found["forked"]["cpu_s"]
     same, turned = found["no_change"]["cpu_s"], found["one_knob"]["cpu_s"]
-    many = found["notebooks"]
+    many, bare = found["notebooks"], found["bare"]["cpu_s"] / (os.cpu_count() or 1)
     return [
         (
             f"pipeline of {many} notebooks, CPU; plain Ploomber with kernels {plain:.1f} s",
@@ -134,6 +134,7 @@ def pipeline_rows(found: Found) -> list[Row]:
         ),
         ("the same without a change, CPU", f"{same:.1f} s", "10 s", same <= 10),
         ("the same with one knob changed, CPU", f"{turned:.1f} s", "less than all", turned < forked),
+        ("start and imports of these notebooks, CPU of each core", f"{bare:.1f} s", "15 s", bare <= 15),
     ]
 
 

@@ -1,11 +1,13 @@
 """The whole pipeline on forked kernels beside plain Ploomber with kernels of Jupyter's, in one run.
 
 Both run the same notebooks into folders of their own, as many at a time as there are cores. Then once more
-without a change, and with one knob changed. CPU seconds are of all processes together; the wall's are longer
+without a change, and with one knob changed; and once with notebooks that are cut down to their imports, which
+is what running notebooks costs as such. CPU seconds are of all processes together; the wall's are longer
 where the machine has other work. There is no journal, so the weekly review is left out.
 """
 
 import argparse
+import ast
 import json
 import os
 import resource
@@ -13,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,6 +51,49 @@ def a_root(folder: Path, only: Sequence[str]) -> Path:
     spec["tasks"] = [task for task in spec["tasks"] if not only or task["name"] in {*only, REVIEW}]
     (folder / "pipelines.yaml").write_text(yaml.safe_dump(spec))
     return folder
+
+
+def cut_down(folder: Path, root: Path) -> Path:
+    """Return a project like `root` whose notebooks only import what they import, and leave an empty card."""
+    folder.mkdir()
+    (folder / "qgtm").symlink_to(REPO / "qgtm")
+    (folder / "pipelines.yaml").write_text((root / "pipelines.yaml").read_text())
+    for task in load_tasks(root):
+        content = json.loads((root / task.source).read_text())
+        for cell in content["cells"]:
+            if cell["cell_type"] == "code" and "parameters" not in cell["metadata"].get("tags", []):
+                cell["source"] = imports_of("".join(cell["source"]))
+        content["cells"][-1]["source"] = 'open(product["card"], "w").write("{}")'
+        path = folder / task.source
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+    return folder
+
+
+def imports_of(source: str) -> str:
+    """Return the imports at the top of a cell, one a line."""
+    found = [each for each in ast.parse(source).body if isinstance(each, ast.Import | ast.ImportFrom)]
+    return "\n".join(ast.unparse(each) for each in found)
+
+
+def by_cell(products: Path) -> dict[str, float]:
+    """Return the wall's seconds that the notebooks' cells took, by what they do, and those between them."""
+    took: dict[str, float] = defaultdict(float)
+    for path in products.glob("*.ipynb"):
+        content = json.loads(path.read_text())
+        took["start, end and between"] += content["metadata"]["papermill"]["duration"]
+        for cell in content["cells"]:
+            seconds = cell["metadata"].get("papermill", {}).get("duration") or 0.0
+            took[kind_of("".join(cell["source"]), cell["metadata"].get("tags", []))] += seconds
+            took["start, end and between"] -= seconds
+    return {kind: round(seconds, 1) for kind, seconds in sorted(took.items(), key=lambda each: -each[1])}
+
+
+def kind_of(source: str, tags: Sequence[str]) -> str:
+    """Return what a cell of the one outline does."""
+    calls = {"tale.pictures(": "pictures", "tale.card(": "evidence and card", "told(": "back-test"}
+    found = [kind for call, kind in calls.items() if call in source]
+    return found[0] if found else "imports, rule and checks" if tags else "prose"
 
 
 def plain(root: Path, products: Path) -> int:
@@ -90,6 +136,11 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         found["plain"] = timed(lambda: plain(root, root / "plain"))
         found["forked"] = timed(lambda: run_pipeline(root, ours))
         found["no_change"] = timed(lambda: run_pipeline(root, ours))
+        found["by_cell"] = by_cell(root / "forked")
+        bare = cut_down(root / "bare", root)
+        found["bare"] = timed(
+            lambda: run_pipeline(bare, ["--products", str(bare / "done"), "--processes", str(PROCESSES)])
+        )
         turn_a_knob(root)
         found["one_knob"] = timed(lambda: run_pipeline(root, ours))
     print(json.dumps(found) if chosen.json else _table(found))
@@ -98,8 +149,10 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
 
 def _table(found: dict[str, Any]) -> str:
     lines = [f"{found['notebooks']} notebooks, {PROCESSES} at a time"]
-    for name in ("plain", "forked", "no_change", "one_knob"):
+    for name in ("plain", "forked", "no_change", "one_knob", "bare"):
         lines.append(f"{name:<12}{found[name]['wall_s']:>8.1f} s wall{found[name]['cpu_s']:>8.1f} s CPU")
+    whole = sum(found["by_cell"].values())
+    lines += [f"  {kind:<28}{seconds / whole:>5.0%}" for kind, seconds in found["by_cell"].items()]
     return "\n".join(lines)
 
 

@@ -24,7 +24,7 @@ from qgtm.core.instant import NEW_YORK
 from qgtm.reporting.child import WaitingClock, start, waited
 from qgtm.reporting.failure import Failure, failure_of, tail, too_slow
 from qgtm.reporting.notice import Notice, put
-from qgtm.reporting.pipeline import REVIEW, load_tasks, run_copy
+from qgtm.reporting.pipeline import PLOOMBER, REVIEW, load_tasks, run_copy
 from qgtm.reporting.run_ledger import DONE, FAILED, LATE, RUNNING, STOPPED, Run, RunLedger
 from qgtm.reporting.source import Survey, head_at, survey
 from qgtm.views.action import Caps
@@ -181,8 +181,9 @@ def _warmed() -> AbstractContextManager[dict[str, str]]:
 
 
 def _ploomber() -> list[str]:
-    beside = Path(sys.executable).with_name("ploomber")
-    found = str(beside) if beside.exists() else shutil.which("ploomber")
+    if Path(sys.executable).with_name("ploomber").exists():
+        return [sys.executable, "-c", PLOOMBER]
+    found = shutil.which("ploomber")
     if found is None:
         raise _Failed(
             Failure(what="Ploomber is not installed here.", step="run `make report`, which installs it.")

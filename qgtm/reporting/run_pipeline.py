@@ -16,7 +16,7 @@ from qgtm.adapters.files import write_atomic
 from qgtm.core.errors import ReportError
 from qgtm.reporting.forked_kernel import IMPORTS, warmed
 from qgtm.reporting.make import environ_of
-from qgtm.reporting.pipeline import REVIEW, Task, knobs_of, load_tasks, run_copy
+from qgtm.reporting.pipeline import PLOOMBER, REVIEW, Task, knobs_of, load_tasks, run_copy
 
 VECTORBT: Final = "with_vectorbt"
 QUIET: Final = {"PYTHONWARNINGS": "ignore::UserWarning:ploomber.dag.dag"}  # `code` is read by nobody but it
@@ -54,9 +54,8 @@ def main(root: Path, arguments: Sequence[str]) -> int:
 
 
 def _built(root: Path, products: Path, entry: Path, address: dict[str, str]) -> int:
-    ploomber = str(Path(sys.executable).with_name("ploomber"))
     return subprocess.run(
-        [ploomber, "build", "--entry-point", str(entry)],
+        [sys.executable, "-c", PLOOMBER, "build", "--entry-point", str(entry)],
         cwd=root,
         env=environ_of(root, products) | address | QUIET,
         preexec_fn=lambda: os.nice(POLITE) and None,
