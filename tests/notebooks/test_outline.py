@@ -72,7 +72,7 @@ def test_strategy_notebook_lets_the_story_tell_what_it_did(path: Path) -> None:
     figures, pictures, book, card = (text(cell) for cell in cells(path) if kind(cell) == "report")
     assert figures.endswith("tale = told(globals())\ntale.figures()")
     assert "\ntale.pictures(" in f"\n{pictures}"
-    assert book == "tale.second_book()"
+    assert book == "tale.evidence()"
     assert card.startswith("tale.card(\n")
 
 
