@@ -208,7 +208,8 @@ PLACEBO: Final = """
 ## Placebo: is an effect found that is not there?
 
 Made-up markets whose prices are martingales, with series that move with them and tell nothing of tomorrow.
-Counted is how often each gate would have opened alone, and how often all did.
+Counted is how often each gate would have opened alone, and how often all did. A rule whose warm-up leaves too
+few sessions to judge stays shut.
 """
 
 
@@ -230,11 +231,15 @@ def parts(markets: int) -> list[tuple[str, int]]:
     return [(part, seed) for part in PARTS for seed in range(markets)]
 
 
+def place(folder: Path, part: tuple[str, int]) -> Path:
+    """Return where a part of the placebo is kept."""
+    return folder / f"placebo-{part[0]}-{part[1]:04d}.json"
+
+
 def ran(folder: Path, part: tuple[str, int]) -> list[Row]:
     """Return a part of the placebo that was kept, or that is run now."""
-    name, seed = part
-    chosen = [module for module in STRATEGIES if (module.NAME in SLOW) == (name == "slow")]
-    return list(kept(folder / f"placebo-{name}-{seed:04d}.json", partial(placebo, seed, chosen)))
+    chosen = [module for module in STRATEGIES if (module.NAME in SLOW) == (part[0] == "slow")]
+    return list(kept(place(folder, part), partial(placebo, part[1], chosen)))
 
 
 def cards_over(folder: Path) -> list[Row]:
@@ -253,9 +258,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--kept", type=Path, default=KEPT, help="where what is done is kept")
     parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--as-kept", action="store_true", help="tell of the markets that were run so far")
     chosen = parser.parse_args(arguments)
+    left = parts(chosen.markets)
+    if chosen.as_kept:
+        left = [part for part in left if place(chosen.kept, part).is_file()]
     with ProcessPoolExecutor(chosen.processes) as pool:
-        markets = list(pool.map(partial(ran, chosen.kept), parts(chosen.markets)))
+        markets = list(pool.map(partial(ran, chosen.kept), left))
     powers = [kept(chosen.kept / f"power-{each.NAME}.json", partial(power, each)) for each in STRATEGIES]
     folders = {folder.name: cards_over(folder) for folder in chosen.bars}
     write_atomic(chosen.page, page(folders, powers, markets).encode())
