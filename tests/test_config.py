@@ -123,7 +123,7 @@ BAD = [
     ("speed = 390 ", "speed = 0 ", "exchange.speed: 0 is below 1"),
     ("seed = 7", "seed = -1", "exchange.seed: -1 is below 0"),
     ('"GLD", "IAU"', '"GLD", "GLD"', "universe.traded names 'GLD' twice: delete one of the two."),
-    ('enabled = ["tsmom"', 'enabled = ["tsmom", "tsmom"', "strategies.enabled names 'tsmom' twice"),
+    ('"tsmom",', '"tsmom", "tsmom",', "strategies.enabled names 'tsmom' twice"),
     ("[feeds.ohlcv]", "[feeds.ohlvc]", "feeds.ohlvc is no key that we know: did you mean feeds.ohlcv?"),
     ("[feeds.sentiment] ", "[feeds.sentimant] ", "did you mean feeds.sentiment?"),
     ("subs = [", "sub = [", "feeds.sentiment.sub is no key that we know: did you mean feeds.sentiment.subs?"),

@@ -43,6 +43,8 @@ from qgtm.simulation.timeline import Bell, Spell, Timeline
 from qgtm.simulation.weather import Weather
 
 BOOT_ID: Final = "virtual"
+# Four that need bars alone and want different things; the house is tried here, not the rules.
+SIMULATED: Final = ("tsmom", "donchian_breakout", "gold_silver_ratio", "miners_vs_metal")
 ENDLESS: Final = 10**12  # bytes of room: what a full disk does is a fault of the record here
 
 
@@ -288,5 +290,9 @@ def _any(stand_in: object) -> Any:
 def rig_on(ground: Any, life: Life, environ: Mapping[str, str]) -> VirtualRig:
     """Return a rig for one life."""
     config = ground.config
-    daemon = replace(config.daemon, snapshot_every_s=600)
-    return VirtualRig(replace(config, daemon=daemon), ground.state_dir, environ, ground=ground, life=life)
+    config = replace(
+        config,
+        daemon=replace(config.daemon, snapshot_every_s=600),
+        strategies=replace(config.strategies, enabled=SIMULATED),
+    )
+    return VirtualRig(config, ground.state_dir, environ, ground=ground, life=life)

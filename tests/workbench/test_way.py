@@ -100,7 +100,7 @@ def test_idea_becomes_a_deployed_shadow_by_the_documented_commands(
     assert (swept["sets"], swept["printed"]) == (3, {"lookback": 60})
     person.types(evidence)
 
-    person.edits("qgtm_config.toml", 'enabled = ["tsmom", ', f'enabled = ["{NAME}", "tsmom", ')
+    person.edits("qgtm_config.toml", "enabled = [\n", f'enabled = [\n    "{NAME}",\n')
     person.types(deploy)
     with Inbox(project / "state/inbox.db") as inbox:
         (wish,) = inbox.wishes(after=0)
