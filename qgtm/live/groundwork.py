@@ -152,7 +152,7 @@ def _booted(rig: Rig, sha: str) -> Booted:
         strategies_total=len(BY_NAME),
         code_sha=rig.package.code_sha,
         shadows=_shadows(rig),
-        shadow_frac=0.0 if rig.config.gates.enforce else SMALL,
+        shadow_frac=0.0 if rig.config.gates.enforce or rig.venue == "live" else SMALL,
     )
 
 

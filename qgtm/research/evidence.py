@@ -15,11 +15,12 @@ from typing import Any, Final
 import numpy as np
 
 from qgtm.core.gate import NOT_MEASURED, Measured, Verdict, judged
-from qgtm.core.series import MINUTES, SERIES, FeedName
+from qgtm.core.series import FeedName
 from qgtm.features.bars import Bars, FloatArray
 from qgtm.features.seen import Seen
 from qgtm.research.fills import account
 from qgtm.research.grid import Value, ranges
+from qgtm.research.inputs import read_by, worth
 from qgtm.research.recorded import covered
 from qgtm.research.statistics import (
     DRAWS,
@@ -257,39 +258,7 @@ def _trailing(values: FloatArray, sessions: int) -> FloatArray:
     return np.where(known > 0, total / np.maximum(known, 1), np.nan)
 
 
-# -- what it read ------------------------------------------------------------------------------------
-
-
-def read_by(rule: Rule, params: Any, seen: Seen) -> frozenset[str]:
-    """Return the series beside the bars that a rule asks for over `seen`."""
-    asked: set[str] = set()
-
-    class Asked(Seen):
-        def known(self, *names: str) -> FloatArray:
-            asked.update(names)
-            return super().known(*names)
-
-    rule(Asked(seen.bars, seen.panel), params)
-    return frozenset(asked)
-
-
-def worth(feeds: tuple[str, ...], read: frozenset[str], seen: Seen, recorded: str) -> dict[str, str]:
-    """Return what each feed was: `recorded` when all that is read of it is known, else what it lacks."""
-    return {feed: _worth(feed, read, seen, recorded) for feed in feeds}
-
-
-def _worth(feed: str, read: frozenset[str], seen: Seen, recorded: str) -> str:
-    if feed == FeedName.OHLCV:
-        return recorded
-    own = FeedName.OHLCV if feed == MINUTES else feed  # all that it has as series is of minutes
-    asked = sorted(name for name in read if name in SERIES and SERIES[name].feed == own)
-    lacking = [name for name in asked if not np.isfinite(seen.known(name)).any()]
-    if not asked:  # it says that it reads the feed, and over so few sessions did not
-        there = [name for name in seen.panel.names if name in SERIES and SERIES[name].feed == own]
-        return recorded if there and np.isfinite(seen.known(*there)).any() else "lacking"
-    if len(lacking) == len(asked):
-        return "lacking"
-    return f"lacking {', '.join(lacking)}" if lacking else recorded
+# -- as it is written --------------------------------------------------------------------------------
 
 
 def unjudged(name: str, feeds: tuple[str, ...], why: str) -> dict[str, Any]:

@@ -20,11 +20,10 @@ from qgtm.research.evidence import (
     Evidence,
     as_json,
     capacity_usd,
-    read_by,
     weighed,
-    worth,
 )
 from qgtm.research.fills import account, prices
+from qgtm.research.inputs import read_by, worth
 from qgtm.research.made_up import made_up
 from qgtm.research.statistics import sharpe
 from qgtm.research.trials import held_sessions, small_grid, tried
