@@ -105,13 +105,16 @@ def plain(root: Path, products: Path) -> int:
         del task["executor_params"]
     (products / "pipelines.yaml").write_text(yaml.safe_dump(spec))
     command = [str(Path(sys.executable).with_name("ploomber")), "build", "--entry-point"]
-    return subprocess.run(
+    done = subprocess.run(
         [*command, str(products / "pipelines.yaml")],
         cwd=root,
         env=environ_of(root, products),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ).returncode
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    sys.stderr.write(done.stdout[-4000:] if done.returncode else "")
+    return done.returncode
 
 
 def turn_a_knob(root: Path) -> None:
