@@ -12,7 +12,8 @@ import typer
 
 from qgtm.adapters.card_file import keep_card, print_sha
 from qgtm.adapters.manifest import Manifest, borrow_bps, load_manifest
-from qgtm.cli.options import AsJson, Bars, say, say_json
+from qgtm.cli.options import AsJson, Bars, ConfigPath, configured, say, say_json
+from qgtm.cli.report import reports_of
 from qgtm.core.errors import MarketError
 from qgtm.core.gate import Standing
 from qgtm.features.seen import Seen
@@ -28,7 +29,13 @@ Sessions = Annotated[int, typer.Option(help="The last so many, of made-up or rec
 Seed = Annotated[int, typer.Option(help="Of the made-up market, and of the bootstrap.", min=0)]
 Costs = Annotated[float, typer.Option(help="Paid on every fill.", min=0.0)]
 Folder = Annotated[
-    Path, typer.Option("--reports", help="Where the cards of a run with --bars are kept.", metavar="PATH")
+    Path | None,
+    typer.Option(
+        "--reports",
+        help="Where the cards of a run with --bars are kept; else reports/ beside the configuration, where "
+        "the daemon looks.",
+        metavar="PATH",
+    ),
 ]
 
 ROW: Final = "{:<26}{:>8}{:>9}{:>16}{:>9}{:>10}"
@@ -41,7 +48,8 @@ def command(
     sessions: Sessions = 2520,
     seed: Seed = 4,
     cost_bps: Costs = 3.0,
-    reports: Folder = Path("reports"),
+    reports: Folder = None,
+    config: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge every strategy on sessions that its parameters were not chosen on, and say what the gates say.
@@ -51,20 +59,21 @@ def command(
     which proves nothing.
     """
     source = "synthetic" if bars is None else str(bars)
+    keep = None if bars is None else reports or reports_of(configured(config)[0])
     there = world(source, sessions, seed)
     manifest = load_manifest(ROOT / "qgtm")
     cards = []
     with _bar(_chosen(name)) as modules:
         for module in modules:
             cards.append(card_of(module, there, evidence(source), cost_bps, seed, manifest))
-            if bars is not None:
-                keep_card(reports, cards[-1])
+            if keep is not None:
+                keep_card(keep, cards[-1])
     if as_json:
         say_json(cards)
         return
     _print(cards, is_one=name is not None)
-    if bars is not None:
-        say(f"cards: {reports / 'evidence'}")
+    if keep is not None:
+        say(f"cards: {keep / 'evidence'}")
 
 
 def card_of(

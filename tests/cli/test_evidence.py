@@ -47,6 +47,13 @@ def test_one_strategy_is_told_and_its_card_is_kept_with_the_same_words(
     assert verdicts(tmp_path, MANIFEST, ["tsmom"])["tsmom"].words == card["evidence"]
 
 
+def test_cards_are_kept_where_the_daemon_of_the_configuration_looks(folder: Path, tmp_path: Path) -> None:
+    config = tmp_path / "qgtm_config.toml"
+    config.write_text((ROOT / "qgtm_config.toml").read_text())
+    command("overnight_gold", bars=folder, config=config, as_json=True)
+    assert (tmp_path / "reports" / "evidence" / "overnight_gold.json").is_file()
+
+
 def test_made_up_market_is_told_as_json_and_leaves_no_card(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
