@@ -150,7 +150,9 @@ class Loop:
         rested_s = now_s - self._compared_s
         at = self.rig.clock.now()
         passed_s = (at - self._compared_at).total_seconds() if self._compared_at else RECONCILE_S
-        is_regular = (passed_s >= RECONCILE_S or self._is_equity_doubted) and rested_s >= LEAST_RECONCILE_S
+        # A clock that ran ahead and was put right leaves the last comparison in the future.
+        is_due = not 0 <= passed_s < RECONCILE_S or self._is_equity_doubted
+        is_regular = is_due and rested_s >= LEAST_RECONCILE_S
         is_quiet = not self.rig.kernel.state.live_orders
         # After a halt that ended flat, and after a lost broker, both books must agree before anybody resumes.
         state = self.rig.kernel.state

@@ -452,6 +452,15 @@ def test_fast_venue_is_not_compared_more_often_than_every_thirty_seconds(loop: L
     assert wanted(loop, ReadBooks)
 
 
+@pytest.mark.fault("C9", "F3")
+def test_clock_that_is_put_back_does_not_keep_both_books_from_being_compared(loop: Loop) -> None:
+    loop.rig.clock.set_now(NOON - timedelta(hours=24))
+    turn(loop, after_s=29)
+    assert not wanted(loop, ReadBooks)
+    turn(loop, after_s=1)
+    assert wanted(loop, ReadBooks)
+
+
 @pytest.mark.fault("A17", "C11")
 def test_two_counts_of_equity_that_differ_let_both_books_be_compared_soon(loop: Loop) -> None:
     state = loop.rig.kernel.state

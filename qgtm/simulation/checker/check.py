@@ -24,6 +24,7 @@ EQUITY_AGE_S: Final = 90.0  # how old the equity may be that an order is sized b
 COOL_OFF_S: Final = 86_400.0
 SAMPLES_S: Final = 240.0
 NEARLY: Final = Decimal("1.004")  # two counts of one equity may differ a little
+DRIFTED: Final = Decimal("1.01")  # and by as much as is still believed while another hand's trade is unfound
 RECOVERED: Final = Decimal("0.75")  # of the soft cap: above it the episode goes on
 FLOWS: Final = ("CSD", "CSW")
 CAPS: Final = ("soft_cap", "hard_cap", "heartbeat_lost")
@@ -669,7 +670,7 @@ class Checker:
         self.asked("V26")
         lately = [unit for at_s, unit in self.units if self._now.process_s - at_s <= SAMPLES_S][-3:]
         least = cap if is_new or trigger == "hard_cap" else cap * RECOVERED
-        highest = self.peak_unit * (1 - least) * NEARLY
+        highest = self.peak_unit * (1 - least) * (DRIFTED if self.drifted else NEARLY)
         if lately and max(lately) > highest:
             self.broken("V26", f"{trigger} acts, and the fund stood at {lately} of {self.peak_unit:.4f}")
 
