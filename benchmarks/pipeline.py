@@ -91,9 +91,14 @@ def by_cell(products: Path) -> dict[str, float]:
 
 def kind_of(source: str, tags: Sequence[str]) -> str:
     """Return what a cell of the one outline does."""
-    calls = {"tale.pictures(": "pictures", "tale.card(": "evidence and card", "told(": "back-test"}
+    calls = {
+        "tale.pictures(": "pictures",
+        "tale.evidence(": "evidence",
+        "tale.card(": "card",
+        "told(": "back-test",
+    }
     found = [kind for call, kind in calls.items() if call in source]
-    return found[0] if found else "imports, rule and checks" if tags else "prose"
+    return found[0] if found else "imports, rule and checks"
 
 
 def plain(root: Path, products: Path) -> int:
