@@ -230,8 +230,9 @@ as it comes, parallel, with a kernel of Jupyter's each, and once with kernels fo
 sweep is a crossover of means, 1,000 pairs over 20 symbols with an account each: qgtm and the bare loop tell
 six figures of every account, vectorbt is asked only what it became. docs/sweeps.md has more.
 
-Of the time of a notebook on a forked kernel a third goes to the pictures, a quarter to the evidence, a third to the
-kernel's start and end and what lies between the cells, and the rest to the rule, its checks and the back-test.
+Of the time of a notebook on a forked kernel a third goes to the pictures, a quarter to the evidence, a third
+to the kernel's start and end and what lies between the cells, and the rest to the rule, its checks and the
+back-test.
 """
 
 
