@@ -42,6 +42,7 @@ class Params:
     rung_tries: int
     rung_s: int
     count_s: int
+    settle_s: int
 
 
 PARAMS = Params(
@@ -54,6 +55,7 @@ PARAMS = Params(
     rung_tries=5,  # tries to close a symbol, after which the broker is asked to close everything [3, 20]
     rung_s=300,  # venue seconds in open market before that last rung, and between two of them [120, 3600]
     count_s=60,  # venue seconds between two counts of the cool-off [10, 600]
+    settle_s=15,  # venue seconds of the broker's holding nothing, while our own count has shares [10, 55]
 )
 
 
@@ -175,7 +177,7 @@ def looked(state: State, seen: PositionsSeen, now: datetime, limits: Limits) -> 
     """Return what is to be done about the broker's positions, which `state` has heard. Sends nothing."""
     if not must_flatten(state.switch) or state.is_flat_confirmed:
         return Look()
-    if not state.held_there and not state.live_orders:
+    if not state.held_there and not state.live_orders and _is_believed(state, now):
         since = state.switch.since or now
         took_s = max(0.0, (now - since).total_seconds())
         return Look(flat=FlatConfirmed(epoch=state.switch.kill_epoch, took_s=took_s))
@@ -183,6 +185,12 @@ def looked(state: State, seen: PositionsSeen, now: datetime, limits: Limits) -> 
     if session is None or (not is_trading(state, now) and 16 <= now.astimezone(NEW_YORK).hour < 19):
         return Look()  # after the close the broker takes no order before 19:00
     return _closed_by(state, seen, now, session, limits)
+
+
+def _is_believed(state: State, now: datetime) -> bool:
+    # A read may be older than our last fill: while we count shares, an empty one must last.
+    since = state.nothing_since
+    return not state.held or (since is not None and now - since >= timedelta(seconds=PARAMS.settle_s))
 
 
 def _closed_by(state: State, seen: PositionsSeen, now: datetime, session: date, limits: Limits) -> Look:

@@ -198,6 +198,7 @@ class State:
     flat_epoch: int = -1  # the last halt that ended flat, by the broker's word
     held_there: Mapping[str, Decimal] = field(default_factory=dict)  # the broker's count, while flattening
     positions_at: datetime | None = None  # when it was heard
+    nothing_since: datetime | None = None  # since when it has been nothing, look after look
     told_flat_at: datetime | None = None  # when it was last told that not all is flat
     closed_all_at: datetime | None = None  # when the last rung was tried
     cool_off: CoolOff | None = None  # of the last hard halt
@@ -596,6 +597,7 @@ def _halted(state: State, switch: KillSwitch, at: datetime) -> State:
         state,
         held_there={},
         positions_at=None,
+        nothing_since=None,
         told_flat_at=None,
         closed_all_at=None,
         cool_off=CoolOff(kill_epoch=switch.kill_epoch, began_at=at),
@@ -608,7 +610,8 @@ def _positions_seen(state: State, event: PositionsSeen) -> State:
     if not must_flatten(state.switch):
         return state
     held = {symbol: quantity for symbol, quantity in event.quantities.items() if quantity}
-    return renewed(state, held_there=held, positions_at=event.at)
+    since = None if held else state.nothing_since or event.at
+    return renewed(state, held_there=held, positions_at=event.at, nothing_since=since)
 
 
 def _cooled(state: State, event: CoolOffCounted) -> State:

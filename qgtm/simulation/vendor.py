@@ -49,7 +49,10 @@ def trade_bust(world: "Story", chance: Random) -> None:
     exchange = world.exchange
     day = world.line.venue_at.date()
     done = [each for each in exchange.executions()[-40:] if each.qty and each.executed_at.date() == day]
-    ended = [each for each in done if not exchange.desk.book.by_id[each.order_id].is_live]
+    ours = [
+        each for each in done if each.client_order_id not in world.meddled
+    ]  # else nothing is left to find
+    ended = [each for each in ours if not exchange.desk.book.by_id[each.order_id].is_live]
     if not ended:
         return
     which = ended[-1]

@@ -284,6 +284,20 @@ def test_it_is_flat_when_the_broker_says_so_and_no_order_lives() -> None:
     assert not [e for e in asked(step.state, after(600)) if isinstance(e, FetchPositions)]
 
 
+@pytest.mark.fault("A14")
+@pytest.mark.invariant("V7")
+def test_nothing_held_is_not_believed_at_once_while_our_own_count_has_shares() -> None:
+    late = taken(halted(*bought(100)), seen(after(0)), now=after(0))  # a read from before our fills
+    assert late.events == ()
+    later = taken(late.state, seen(after(5), GLD=100), now=after(5))
+    (made,) = sent(later)
+    assert (made.symbol, made.quantity) == ("GLD", 100)
+    gone = taken(late.state, seen(after(14)), now=after(14))
+    assert gone.events == ()
+    flat = taken(gone.state, seen(after(15)), now=after(15))  # another hand has closed it
+    assert flat.events[0] == FlatConfirmed(epoch=1, took_s=15.0)
+
+
 def test_flat_of_an_earlier_halt_is_not_flat_of_this_one() -> None:
     state = changed(halted(), FlatConfirmed(epoch=1, took_s=0.0))
     back = ModeChanged(

@@ -78,6 +78,7 @@ class Checker:
     worths: deque[tuple[float, Decimal]] = field(default_factory=lambda: deque(maxlen=200))
     units: deque[tuple[float, Decimal]] = field(default_factory=lambda: deque(maxlen=50))
     count: Decimal = ZERO  # of units, by our own account of what the owners moved
+    doubt: Decimal = ZERO  # by how much another price of those moves would shift a unit's value
     peak_unit: Decimal = Decimal(1)
     flows_seen: int = 0
     busted: set[str] = field(default_factory=set)  # orders with a trade that was taken back or corrected
@@ -314,7 +315,10 @@ class Checker:
         if not self.count:
             self.count = worth
         elif flows:
-            self.count += flows / ((worth - flows) / self.count)
+            price = (worth - flows) / self.count
+            self.count += flows / price
+            # At which price it came nobody saw: the sample before it is as good a word as the one after.
+            self.doubt += abs(flows / worth) * abs(self.units[-1][1] / price - 1) if self.units else ZERO
         unit = worth / self.count
         self.units.append((self._now.process_s, unit))
         self.peak_unit = max(self.peak_unit, unit)
@@ -670,7 +674,8 @@ class Checker:
         self.asked("V26")
         lately = [unit for at_s, unit in self.units if self._now.process_s - at_s <= SAMPLES_S][-3:]
         least = cap if is_new or trigger == "hard_cap" else cap * RECOVERED
-        highest = self.peak_unit * (1 - least) * (DRIFTED if self.drifted else NEARLY)
+        apart = (DRIFTED if self.drifted else NEARLY) + self.doubt
+        highest = self.peak_unit * (1 - least) * apart
         if lately and max(lately) > highest:
             self.broken("V26", f"{trigger} acts, and the fund stood at {lately} of {self.peak_unit:.4f}")
 
