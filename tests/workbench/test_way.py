@@ -80,6 +80,7 @@ def test_idea_becomes_a_deployed_shadow_by_the_documented_commands(
     (project / "qgtm_config.toml").write_text((repo / "qgtm_config.toml").read_text())
     lab, begin, test, diff, export, sweep, evidence, commit, deploy = documented(repo)
     assert (lab, export, commit) == ("make lab", "make export", "git commit -a")
+    assert sweep.startswith("qgtm sweep")  # it starts a cluster, and has its own tests
     person = Person(project, bars)
     notebook = f"notebooks/strategies/{NAME}.ipynb"
 
@@ -94,10 +95,8 @@ def test_idea_becomes_a_deployed_shadow_by_the_documented_commands(
 
     assert f"strategies/{NAME}" in person.types("qgtm export")["printed"]  # the two that `make export` runs
     person.types(f"{sys.executable} -m qgtm.reporting.pipeline")
-    assert person.types(diff)["is_printed"] is True
+    assert person.types("qgtm export --check")["differences"] == []
 
-    swept = person.types(f"{sweep} --grid lookback=40,60,80 --workers 1")
-    assert (swept["sets"], swept["printed"]) == (3, {"lookback": 60})
     person.types(evidence)
 
     person.edits("qgtm_config.toml", "enabled = [\n", f'enabled = [\n    "{NAME}",\n')
