@@ -89,7 +89,7 @@ def fall_to_the_hard_cap(place: Desk) -> None:
     for _ in range(8):
         held = {symbol: p.quantity for symbol, p in state_of(place).positions.items() if p.quantity}
         for symbol, quantity in held.items():
-            ask_venue(place, "prices", symbol=symbol, action="shift", factor="0.7" if quantity > 0 else "1.3")
+            ask_venue(place, "prices", symbol=symbol, action="shift", factor="0.4" if quantity > 0 else "1.6")
         with suppress(AssertionError):
             eventually(lambda: state_of(place).switch.mode is Mode.HALTED_HARD, "the hard cap", 40)
             return
