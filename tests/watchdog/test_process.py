@@ -241,12 +241,13 @@ def test_daemon_that_ends_or_stands_still_is_fenced_and_its_book_is_closed(tmp_p
         eventually(lambda: is_state(place, "watching"), "the watch")
         time.sleep(1.0)
         daemon.send_signal(getattr(signal, how))
+        eventually(lambda: is_state(place, "firing", "flat"), place.log("watchdog"), 60)
+        place.post("hold", name="test", release=True)  # a book that fills in parts needs the market to go on
         eventually(lambda: is_state(place, "flat"), place.log("watchdog"), 90)
         assert truth(place) == {}
         kill_epoch = word(place).kill_epoch  # type: ignore[union-attr]
         before = len(orders(place))
         if how == "SIGSTOP":
-            place.post("hold", name="test", release=True)  # the market is open, and the book is empty
             daemon.send_signal(signal.SIGCONT)
             time.sleep(12.0)
             late = orders(place)[before:]
