@@ -21,6 +21,7 @@ ALL = (
     "alerts",
     "pipeline",
     "sweep",
+    "book",
     "peers",
 )
 REPO = Path(__file__).parents[1]
@@ -157,6 +158,29 @@ def sweep_rows(found: Found) -> list[Row]:
     return rows
 
 
+def book_rows(found: Found) -> list[Row]:
+    """Return what one account over twenty symbols takes beside others, and whether all agree."""
+    sides = found["sides"]
+    mine = sides["qgtm"]["cpu_s"]
+    others = {side: each["cpu_s"] for side, each in sides.items() if side != "qgtm"}
+    said = ", ".join(f"{side} {seconds:.2f} s" for side, seconds in others.items())
+    away_usd = max(each["largest_difference_usd"] for each in sides.values())
+    return [
+        (
+            f"back-test of one rule, 20 symbols over 2,520 sessions, {mine:.2f} s CPU, beside {said}",
+            f"{mine / min(others.values()):.1f} times the fastest",
+            "3 times (aim)",
+            mine <= 3 * min(others.values()),
+        ),
+        (
+            "largest difference of that equity, of 100,000 dollars",
+            f"{away_usd:.0e} $",
+            "0.005 $",
+            away_usd < 0.005,
+        ),
+    ]
+
+
 def peers_rows(found: Found) -> list[Row]:
     """Return how fast a replay is, alone and beside the others."""
     rates = {side: result["symbol_bars_per_s"] for side, result in found.items()}
@@ -194,6 +218,7 @@ ROWS: dict[str, Callable[..., list[Row]]] = {
     "alerts": alerts_rows,
     "pipeline": pipeline_rows,
     "sweep": sweep_rows,
+    "book": book_rows,
     "peers": peers_rows,
 }
 
