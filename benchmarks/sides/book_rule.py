@@ -1,4 +1,4 @@
-"""The rule of `benchmarks.book`, from numpy alone: one account over twenty symbols, the same on every side."""
+"""The rule of `benchmarks.book`, from numpy alone: one account over twenty symbols, alike on every side."""
 
 import numpy as np
 
