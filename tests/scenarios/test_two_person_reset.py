@@ -39,7 +39,7 @@ PRESS = """(() => {
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1500),
     pytest.mark.skipif(
         not os.environ.get("QGTM_JOURNEY"), reason="by hand, with QGTM_JOURNEY=1: it takes minutes"
     ),
@@ -150,7 +150,7 @@ def test_two_persons_let_the_fund_trade_again_at_half_size_and_it_grows_back(pla
             sizes.append(size)
         return size == 1
 
-    eventually(has_grown, f"full size after five sessions, seen {sizes}", 240)
+    eventually(has_grown, f"full size after five sessions, seen {sizes}", 600)
     assert sizes == list(RAMP)
     told = entries(place)
     resets = [
