@@ -1,10 +1,11 @@
 """Whether a world that died and came back ends where one that did not die could have ended."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
+from qgtm.core.money import exact
 from qgtm.simulation.story import Story
 
 SAFER: Final = {"active": 0, "reducing": 1, "halted_dead_man": 2, "halted_hard": 3}
@@ -13,7 +14,10 @@ BAND_FRAC: Final = Decimal("0.01")  # of the equity: twice what is too little to
 
 @dataclass(frozen=True)
 class Ending:
-    """The exchange's positions, what may still fill, the marks, and what the daemon knew of the switch."""
+    """The exchange's positions, what may still fill, the marks, and what the daemon knew of the switch.
+
+    `wanted` are the shares that its targets ask for: who had more time got nearer to them.
+    """
 
     held: Mapping[str, Decimal]
     buys: Mapping[str, Decimal]
@@ -23,6 +27,7 @@ class Ending:
     mode: str
     peak_usd: Decimal
     acts: int  # commands that people gave
+    wanted: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 def ending_of(story: Story) -> Ending:
@@ -43,7 +48,17 @@ def ending_of(story: Story) -> Ending:
         mode=state.switch.mode.value if state is not None else "",
         peak_usd=state.drawdown.high_water_mark_usd if is_known and state and state.drawdown else Decimal(0),
         acts=story.disk.last_number,
+        wanted=_wanted(story),
     )
+
+
+def _wanted(story: Story) -> dict[str, Decimal]:
+    desk, state = story.exchange.desk, story.state
+    if state is None:
+        return {}
+    equity = story.exchange.worth(desk.now).equity
+    weights = ((symbol, exact(weight), desk.mark(symbol)) for symbol, weight in state.weights.items())
+    return {symbol: weight * equity / mark for symbol, weight, mark in weights if mark}
 
 
 def unlike(begun: Ending, dead: Ending, alive: Ending | None) -> Iterator[str]:
@@ -65,7 +80,8 @@ def _elsewhere(symbol: str, begun: Ending, dead: Ending, alive: Ending) -> Itera
     """Yield that a position lies outside all between what was held, what could fill, and the other's end."""
     was, now, other = (each.held.get(symbol, Decimal(0)) for each in (begun, dead, alive))
     soon = now + dead.buys.get(symbol, Decimal(0)) - dead.sells.get(symbol, Decimal(0))  # what rests may fill
-    reach = (was, was + begun.buys.get(symbol, 0), was - begun.sells.get(symbol, 0), other)
+    wanted = dead.wanted.get(symbol, other)
+    reach = (was, was + begun.buys.get(symbol, 0), was - begun.sells.get(symbol, 0), other, wanted)
     mark = max(each.marks.get(symbol, Decimal(0)) for each in (begun, dead, alive))
     band = BAND_FRAC * begun.equity / mark + 1 if mark else Decimal(1)
     if not any(min(reach) - band <= is_ <= max(reach) + band for is_ in (now, soon)):

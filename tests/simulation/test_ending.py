@@ -35,6 +35,15 @@ def test_position_between_what_was_held_and_the_others_end_is_reachable(shares: 
 
 
 @pytest.mark.invariant("V12")
+@pytest.mark.parametrize(("shares", "is_like"), [(500, True), (526, True), (527, False)])
+def test_who_had_more_time_may_be_nearer_to_what_is_wanted_and_not_beyond_it(
+    shares: int, is_like: bool
+) -> None:
+    dead = replace(ending({"GLD": shares}), wanted={"GLD": Decimal(500)})
+    assert (list(unlike(BEGUN, dead, ALIVE)) == []) is is_like
+
+
+@pytest.mark.invariant("V12")
 @pytest.mark.parametrize("shares", [-1, 73, 327])
 def test_position_beyond_both_is_not(shares: int) -> None:
     (text,) = unlike(BEGUN, ending({"GLD": shares}), ALIVE)
