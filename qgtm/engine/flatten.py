@@ -190,7 +190,7 @@ def looked(state: State, seen: PositionsSeen, now: datetime, limits: Limits) -> 
 def _is_believed(state: State, now: datetime) -> bool:
     # A read may be older than our last fill: while we count shares, an empty one must last.
     since = state.nothing_since
-    return not state.held or (since is not None and now - since >= timedelta(seconds=PARAMS.settle_s))
+    return not state.held or (since is not None and abs(now - since) >= timedelta(seconds=PARAMS.settle_s))
 
 
 def _closed_by(state: State, seen: PositionsSeen, now: datetime, session: date, limits: Limits) -> Look:
