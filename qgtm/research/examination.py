@@ -17,7 +17,7 @@ from qgtm.features.bars import FIELDS, Bars, FloatArray
 from qgtm.features.panel import Panel
 from qgtm.features.relative_value import BASES
 from qgtm.features.seen import Seen
-from qgtm.research import parity
+from qgtm.research import causality
 from qgtm.research.made_up_panel import made_up_seen
 from qgtm.strategies import Strategy
 
@@ -171,7 +171,7 @@ def _absent(case: Case) -> Answer:
 def _truncation(case: Case) -> Answer:
     for name, seen in case.markets.items():
         ends = range(1, len(seen), STEP)
-        if found := parity.strategy_future_seen(case.strategy, seen, ends):
+        if found := causality.strategy_future_seen(case.strategy, seen, ends):
             said = f"{name}: cutting the future off changes the past at {len(found)} of {len(ends)} places"
             cure = "Something reads ahead: let windows end today (qgtm.features.rolling), scale by no whole."
             return False, f"{said}, first on {_day(seen, found[0] - 1)}", cure
@@ -180,7 +180,7 @@ def _truncation(case: Case) -> Answer:
 
 def _bar_by_bar(case: Case) -> Answer:
     for name, seen in case.markets.items():
-        if found := parity.strategy_live_differs(case.strategy, seen):
+        if found := causality.strategy_live_differs(case.strategy, seen):
             said = f"{name}: the live step differs on {len(found)} of {len(seen)} sessions"
             cure = "`sessions_needed` is too short, or something is remembered outside of State."
             return False, f"{said}, first on {_day(seen, found[0])}", cure
@@ -193,7 +193,7 @@ def _restart(case: Case) -> Answer:
         return True, "it carries no state", ""
     for name, seen in case.markets.items():
         state, whole = None, _targets(strategy, seen)
-        for i, known in enumerate(parity.grown(seen)):
+        for i, known in enumerate(causality.grown(seen)):
             state = strategy.decode(json.loads(json.dumps(strategy.encode(state), allow_nan=False)))
             state, targets = strategy.step(state, known)
             if not np.array_equal(targets, whole[i], equal_nan=True):

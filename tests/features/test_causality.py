@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from qgtm.features.bars import Bars, FloatArray
-from qgtm.research import parity
+from qgtm.research import causality
 from qgtm.research.history import history_from_folder
 from qgtm.research.made_up import made_up
 
@@ -19,7 +19,7 @@ MODULES = [importlib.import_module(f"qgtm.features.{path.stem}") for path in NOT
 FUNCTIONS = [
     pytest.param(module, function, id=f"{module.__name__.split('.')[-1]}.{function.__name__}")
     for module in MODULES
-    for function in parity.array_functions(module)
+    for function in causality.array_functions(module)
 ]
 # A function that takes `params` is the fold of its module's `update`; every other needs a finite window.
 FOLDS = [each for each in FUNCTIONS if "params" in inspect.signature(each.values[1]).parameters]
@@ -63,25 +63,25 @@ def test_features_are_found_by_looking() -> None:
 def test_feature_when_the_future_is_cut_stays_the_same_to_the_bit(
     module: ModuleType, function: Any, bars: Bars
 ) -> None:
-    inputs = parity.feature_inputs(bars)
-    length = parity.steps(function, inputs)
-    assert parity.future_seen(function, inputs, ends(module, length)) == []
+    inputs = causality.feature_inputs(bars)
+    length = causality.steps(function, inputs)
+    assert causality.future_seen(function, inputs, ends(module, length)) == []
 
 
 @pytest.mark.parametrize(("module", "function"), FINITE)
 def test_feature_of_its_last_window_equals_that_of_the_whole_history(
     module: ModuleType, function: Any, bars: Bars
 ) -> None:
-    inputs = parity.feature_inputs(bars)
-    length = parity.steps(function, inputs)
-    assert parity.live_differs(function, inputs, module.warm_up, ends(module, length)) == []
+    inputs = causality.feature_inputs(bars)
+    length = causality.steps(function, inputs)
+    assert causality.live_differs(function, inputs, module.warm_up, ends(module, length)) == []
 
 
 @pytest.mark.parametrize(("module", "function"), FOLDS)
 def test_carried_feature_stepped_bar_by_bar_equals_its_fold(
     module: ModuleType, function: Any, bars: Bars
 ) -> None:
-    inputs = parity.feature_inputs(bars)
+    inputs = causality.feature_inputs(bars)
     names = [name for name in function.__annotations__ if name in inputs]
     whole = function(*(inputs[name].array for name in names))
     state, stepped = module.start(), []
@@ -109,14 +109,14 @@ def sums_from_the_start(close: FloatArray) -> FloatArray:
 
 @pytest.mark.parametrize("planted", [sees_tomorrow, scales_by_the_whole])
 def test_planted_look_ahead_is_found_by_cutting_the_future(planted: Any) -> None:
-    inputs = parity.feature_inputs(made_up(LENGTH, 11).select(("GLD", "SLV", "SPY")))
-    assert len(parity.future_seen(planted, inputs, range(10, LENGTH, 7))) == len(range(10, LENGTH, 7))
+    inputs = causality.feature_inputs(made_up(LENGTH, 11).select(("GLD", "SLV", "SPY")))
+    assert len(causality.future_seen(planted, inputs, range(10, LENGTH, 7))) == len(range(10, LENGTH, 7))
 
 
 def test_feature_without_a_finite_window_is_found_bar_by_bar() -> None:
-    inputs = parity.feature_inputs(made_up(LENGTH, 11).select(("GLD", "SLV", "SPY")))
-    assert parity.future_seen(sums_from_the_start, inputs, range(10, LENGTH, 7)) == []
-    assert parity.live_differs(sums_from_the_start, inputs, 20, range(30, LENGTH, 7)) != []
+    inputs = causality.feature_inputs(made_up(LENGTH, 11).select(("GLD", "SLV", "SPY")))
+    assert causality.future_seen(sums_from_the_start, inputs, range(10, LENGTH, 7)) == []
+    assert causality.live_differs(sums_from_the_start, inputs, 20, range(30, LENGTH, 7)) != []
 
 
 def test_planted_function_in_a_module_is_found_by_looking() -> None:
@@ -124,7 +124,7 @@ def test_planted_function_in_a_module_is_found_by_looking() -> None:
         return close
 
     closes.__module__ = "planted"
-    found = list(parity.array_functions(SimpleNamespace(__name__="planted", closes=closes)))  # type: ignore[arg-type]
+    found = list(causality.array_functions(SimpleNamespace(__name__="planted", closes=closes)))  # type: ignore[arg-type]
     assert found == [closes]
 
 
@@ -133,4 +133,4 @@ def test_feature_whose_argument_says_nothing_is_refused() -> None:
         return stuff
 
     with pytest.raises(KeyError, match="stuff"):
-        parity.call(odd, {}, 0, 10)
+        causality.call(odd, {}, 0, 10)

@@ -10,7 +10,7 @@ import pytest
 
 from qgtm.features.bars import FloatArray
 from qgtm.features.seen import Seen
-from qgtm.research import parity
+from qgtm.research import causality
 from qgtm.research.examination import LENGTH, holed, late
 from qgtm.research.history import history_from_folder
 from qgtm.research.made_up import made_up
@@ -39,12 +39,12 @@ def test_every_strategy_notebook_is_in_the_list() -> None:
 @pytest.mark.invariant("V17")
 @EVERY
 def test_strategy_when_the_future_is_cut_gives_the_same_targets(strategy: Strategy, seen: Seen) -> None:
-    assert parity.strategy_future_seen(strategy, seen, range(1, len(seen), 13)) == []
+    assert causality.strategy_future_seen(strategy, seen, range(1, len(seen), 13)) == []
 
 
 @EVERY
 def test_strategy_stepped_bar_by_bar_gives_the_targets_of_the_whole(strategy: Strategy, seen: Seen) -> None:
-    assert parity.strategy_live_differs(strategy, seen) == []
+    assert causality.strategy_live_differs(strategy, seen) == []
 
 
 @pytest.mark.mistake(11)
@@ -59,7 +59,7 @@ def test_strategy_has_views_to_compare_at_all(strategy: Strategy, seen: Seen) ->
 def test_strategy_whose_state_went_through_json_goes_on_as_before(strategy: Strategy, seen: Seen) -> None:
     whole = strategy.module.signal(seen.select(strategy.symbols))
     state = None
-    for i, known in enumerate(parity.grown(seen)):
+    for i, known in enumerate(causality.grown(seen)):
         state = strategy.decode(json.loads(json.dumps(strategy.encode(state), allow_nan=False)))
         state, targets = strategy.step(state, known)
         assert np.array_equal(targets, whole[i], equal_nan=True)
@@ -102,11 +102,11 @@ def planted_strategy(signal: Any) -> Strategy:
 def test_planted_look_ahead_is_found_by_cutting_the_future() -> None:
     ends = range(10, 200, 7)
     made = Seen(made_up(200, 1))
-    assert parity.strategy_future_seen(planted_strategy(planted_signal), made, ends) == list(ends)
+    assert causality.strategy_future_seen(planted_strategy(planted_signal), made, ends) == list(ends)
 
 
 def test_planted_look_ahead_is_found_bar_by_bar() -> None:
-    assert len(parity.strategy_live_differs(planted_strategy(planted_signal), Seen(made_up(200, 1)))) > 150
+    assert len(causality.strategy_live_differs(planted_strategy(planted_signal), Seen(made_up(200, 1)))) > 150
 
 
 def test_strategy_with_too_short_a_warm_up_is_found_bar_by_bar() -> None:
@@ -118,5 +118,5 @@ def test_strategy_with_too_short_a_warm_up_is_found_bar_by_bar() -> None:
         return out
 
     made = Seen(made_up(60, 1))
-    assert parity.strategy_future_seen(planted_strategy(mean_of_ten), made, range(5, 60)) == []
-    assert parity.strategy_live_differs(planted_strategy(mean_of_ten), made) == list(range(9, 60))
+    assert causality.strategy_future_seen(planted_strategy(mean_of_ten), made, range(5, 60)) == []
+    assert causality.strategy_live_differs(planted_strategy(mean_of_ten), made) == list(range(9, 60))
