@@ -297,7 +297,9 @@ def test_nothing_held_is_not_believed_at_once_while_our_own_count_has_shares() -
     flat = taken(gone.state, seen(after(15)), now=after(15))  # another hand has closed it
     assert flat.events[0] == FlatConfirmed(epoch=1, took_s=15.0)
     put_back = taken(gone.state, seen(after(-86_400)), now=after(-86_400))
-    assert isinstance(put_back.events[0], FlatConfirmed)  # a clock that ran ahead keeps nobody waiting for a day
+    assert isinstance(
+        put_back.events[0], FlatConfirmed
+    )  # a clock that ran ahead keeps nobody waiting for a day
 
 
 def test_flat_of_an_earlier_halt_is_not_flat_of_this_one() -> None:
