@@ -25,7 +25,7 @@ REVIEW: Final = "weekly_review"
 PACKAGE: Final = "qgtm"
 CODE_LENGTH: Final = 16
 # Ploomber's word for the engine has to be that of its executor; both entry points are the one that forks.
-PARALLEL: Final = "ploomber.executors.Parallel"
+PARALLEL: Final = "qgtm.reporting.executor.PatientParallel"
 # `ploomber`, without a grammar of international addresses that takes longer to import than a notebook to run.
 PLOOMBER: Final = (
     "import sys; sys.modules['rfc3987_syntax'] = None; from ploomber_cli.cli import cmd_router; cmd_router()"

@@ -20,7 +20,6 @@ from qgtm.reporting.pipeline import PLOOMBER, REVIEW, Task, knobs_of, load_tasks
 
 VECTORBT: Final = "with_vectorbt"
 QUIET: Final = {"PYTHONWARNINGS": "ignore::UserWarning:ploomber.dag.dag"}  # `code` is read by nobody but it
-POLITE: Final = 10  # Ploomber asks without a pause whether a notebook has ended, and would take a core for it
 
 
 def main(root: Path, arguments: Sequence[str]) -> int:
@@ -58,7 +57,6 @@ def _built(root: Path, products: Path, entry: Path, address: dict[str, str]) -> 
         [sys.executable, "-c", PLOOMBER, "build", "--entry-point", str(entry)],
         cwd=root,
         env=environ_of(root, products) | address | QUIET,
-        preexec_fn=lambda: os.nice(POLITE) and None,
         check=False,
     ).returncode
 

@@ -43,6 +43,7 @@ WATCHED_EVERY = 5
 DEAD_MAN = "10,25,40"  # seconds to both alerts and to the flatten; a boot on a busy machine is shorter
 PATIENCE_S = 90.0  # for what a loaded machine does late; nothing is judged by it
 BOOT_STEPS = 8
+RECONCILIATION = 3  # as one counts from 0
 
 
 def is_watched(seed: int) -> bool:
@@ -99,7 +100,8 @@ class Tally:
     late: int = 0  # orders that had passed the fence when the daemon was stopped, and arrived when it woke
     orders: int = 0
     filled: int = 0
-    boots: list[tuple[float, float]] = field(default_factory=list)  # seconds: all steps, reconciliation
+    boots: list[tuple[float, float, bool]] = field(default_factory=list)
+    """Seconds of all steps, and of reconciliation; whether the minute's calls were used up."""
 
     def plain(self) -> dict[str, Any]:
         return vars(self)
@@ -135,9 +137,22 @@ class Ordeal:
         return self.tally
 
     def daemon(self) -> Forked:
+        before = len(self.booted())
         child = self.place.start("daemon")
         self.until_live(child)
+        eventually(lambda: len(self.booted()) > before, "the boot's last step in the journal", PATIENCE_S)
+        took = [step.took_s for step in self.booted()[-1]]
+        waited = "call limit" in self.place.last_log()
+        self.tally.boots.append((round(sum(took), 3), took[RECONCILIATION], waited))
         return child  # type: ignore[no-any-return]
+
+    def booted(self) -> list[list[BootStepFinished]]:
+        """Return the steps of each boot that came to its end."""
+        boots: list[list[BootStepFinished]] = [[]]
+        for step in self.place.events(BootStepFinished):
+            boots += [[]] if step.number == 1 else []
+            boots[-1].append(step)
+        return [steps for steps in boots if len(steps) == BOOT_STEPS]
 
     def until_live(self, child: Forked) -> None:
         def is_live() -> bool:
@@ -238,11 +253,6 @@ class Ordeal:
         orders = accepted(self.place)
         self.tally.orders = len(orders)
         self.tally.filled = sum(order["status"] == "filled" for order in orders)
-        took: list[float] = []
-        for step in self.place.events(BootStepFinished):
-            took = [*(took if step.number > 1 else []), step.took_s]
-            if step.number == BOOT_STEPS and len(took) == BOOT_STEPS:
-                self.tally.boots.append((round(sum(took), 3), took[3]))
 
 
 def lived_through(seed: int, kills: int, kept: Path) -> dict[str, Any]:
