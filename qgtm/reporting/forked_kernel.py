@@ -3,6 +3,7 @@
 The warm process is the one that `QGTM_WARM` names, or one of our own that starts with the first kernel.
 """
 
+import asyncio
 import atexit
 import json
 import logging
@@ -14,12 +15,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-from asyncio import Event, get_running_loop
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Empty
 from typing import Any, Final
 
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
@@ -166,7 +168,7 @@ class Forked:
 
     async def told(self) -> None:
         """Return when there is something to hear of it."""
-        loop, heard = get_running_loop(), Event()
+        loop, heard = asyncio.get_running_loop(), asyncio.Event()
         line = self._line.fileno()
         loop.add_reader(line, heard.set)
         try:
@@ -229,10 +231,14 @@ class ForkProvisioner(LocalProvisioner):
         self.pid = self.pgid = forked.pid
         return self.connection_info
 
-    async def wait(self) -> int | None:
-        """Wait for its end, which comes within milliseconds and not in tenths of a second."""
+    async def ended(self) -> None:
+        """Return at its end, which comes within milliseconds and not in tenths of a second."""
         while self._forked is not None and self._forked.poll() is None:
             await self._forked.told()
+
+    async def wait(self) -> int | None:
+        """Wait for its end, and let go of it."""
+        await self.ended()
         return await super().wait()
 
     async def cleanup(self, restart: bool = False) -> None:
@@ -242,12 +248,39 @@ class ForkProvisioner(LocalProvisioner):
         await super().cleanup(restart)
 
 
+class ForkClient(AsyncKernelClient):
+    """A client that is ready as soon as it hears both an answer and what the kernel says to all."""
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Ask until it answers. Raises RuntimeError where it is dead, or silent for `timeout` seconds.
+
+        The base then waits 0.2 s for silence, so that nobody hears old words. A fork has none.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                while not await self._is_heard():
+                    if not await self.is_alive():
+                        raise RuntimeError("the forked kernel died before it answered")
+        except TimeoutError as problem:
+            raise RuntimeError(f"the forked kernel did not answer for {timeout} seconds") from problem
+
+    async def _is_heard(self) -> bool:
+        self.kernel_info()
+        with suppress(Empty):
+            answer = await self.get_shell_msg(timeout=1.0)
+            await self.get_iopub_msg(timeout=0.2)
+            self._handle_kernel_info_reply(answer)
+            return True
+        return False
+
+
 class ForkManager(AsyncKernelManager):
     """A kernel manager that forks; over files, since two that choose ports at once choose the same one."""
 
     def __init__(self, **kwargs: Any) -> None:
         self._folder = tempfile.mkdtemp(prefix="qgtm-fork-")
-        super().__init__(transport="ipc", ip=str(Path(self._folder) / "ipc"), **kwargs)
+        ipc = str(Path(self._folder) / "ipc")
+        super().__init__(transport="ipc", ip=ipc, client_factory=ForkClient, **kwargs)
 
     async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
         if self.provisioner is None:
@@ -255,6 +288,11 @@ class ForkManager(AsyncKernelManager):
                 kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
             )
         return await super()._async_pre_start_kernel(**kwargs)
+
+    async def _async_wait(self, pollinterval: float = 0.1) -> None:
+        if isinstance(self.provisioner, ForkProvisioner):
+            await self.provisioner.ended()
+        await super()._async_wait(pollinterval)
 
     async def _async_cleanup_resources(self, restart: bool = False) -> None:
         await super()._async_cleanup_resources(restart)

@@ -1,12 +1,12 @@
 """A warm process: it has done the imports once, and forks a notebook's kernel whenever one is wanted.
 
 `python -m qgtm.reporting.warm SOCKET [MODULE ...]` listens on a Unix socket until its stdin ends, so that it
-does not outlive who started it. The imports are done when the first kernel is wanted. Each connection is one
-kernel: a line of JSON asks for it, lines of JSON say its process id, that it listens, and how it ended.
-Whoever closes the connection kills the kernel.
+does not outlive who started it. Each connection is one kernel: a line of JSON asks for it, lines of JSON say
+its process id, that it listens, and how it ended. Whoever closes the connection kills the kernel.
 """
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -17,11 +17,11 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from select import select
 from typing import Any, Final
 
 STDIN: Final = 0
 LINE: Final = 1 << 20
+PATIENCE_S: Final = 5.0
 # What a kernel imports after its start, so that no fork has to.
 KERNEL: Final = (
     "ipykernel.kernelapp",
@@ -39,16 +39,17 @@ KERNEL: Final = (
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Listen, import, and fork until stdin ends."""
+    """Import, and fork until stdin ends."""
     place, *modules = arguments
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(place)
     listener.listen(64)  # who asks before the imports are done waits here
-    if STDIN in select([listener.fileno(), STDIN], [], [])[0]:
-        return  # nobody ever asked
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # the debugger's advice, which nobody asked for
+    gc.disable()
     for name in (*KERNEL, *modules):
         load(name)
+    gc.enable()
+    gc.freeze()  # what the imports made is garbage to no kernel, and looking at it copies it into each
     _Forks(listener).serve()
 
 
@@ -99,7 +100,7 @@ class _Forks:
         return True
 
     def _fork(self, asking: socket.socket) -> None:
-        asking.settimeout(5.0)
+        asking.settimeout(PATIENCE_S)
         try:
             wanted = json.loads(asking.makefile("rb").readline(LINE))
         except (OSError, ValueError):
@@ -176,6 +177,9 @@ def _become_kernel(wanted: dict[str, Any], asking: socket.socket) -> None:
         _tell(asking, {"is_ready": True})
         asking.close()
         app.start()
+        # It still writes its last words through a thread that ipykernel's exit functions end first.
+        app.control_thread.stop()
+        app.control_thread.join(PATIENCE_S)
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1

@@ -148,6 +148,21 @@ def test_notebooks_run_side_by_side(forked: Warm, tmp_path: Path) -> None:
     assert [text_of(cells_after(path)[0]) for path in paths] == ["met\n", "met\n"]
 
 
+def test_kernels_end_by_themselves(forked: Warm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[int] = []
+    ended = Forked._ended
+
+    def told(kernel: Forked, code: int) -> None:
+        codes.append(code)
+        ended(kernel, code)
+
+    monkeypatch.setattr(Forked, "_ended", told)
+    path = notebook(tmp_path, "print('a last word')")
+    for _ in range(20):  # ipykernel's threads can wait for each other at the end, until somebody kills them
+        run(path)
+    assert codes == [0] * 20
+
+
 def test_forks_share_imports_and_neither_names_nor_chance(forked: Warm, tmp_path: Path) -> None:
     asks = "import sys\nprint('numpy' in sys.modules, 'drawn' in globals())\nimport numpy\n"
     draws = "import random\ndrawn = numpy.random.random(), random.random()\nprint(drawn)"
