@@ -67,9 +67,8 @@ def test_several_subs_come_in_one_listing(reddit: praw.Reddit) -> None:
     assert both <= each
 
 
-def test_listing_goes_on_after_a_name_while_new_ones_come(served: Live) -> None:
-    at = served.station.exchange.now
-    ask = Asker(served.station.exchange, at)
+def test_listing_goes_on_after_a_name_while_new_ones_come() -> None:
+    ask = asker()
     expected = listing(ask, "gold", "comments", limit=100)["children"]
     listed, after = [], ""
     for _ in range(4):
