@@ -128,7 +128,7 @@ def pipeline_rows(found: Found) -> list[Row]:
     work = ", ".join(f"{kind} {seconds / whole:.0%}" for kind, seconds in found["by_cell"].items())
     return [
         (
-            f"pipeline of {found['notebooks']} notebooks, clean; plain Ploomber with kernels {wall['plain']:.0f} s",
+            f"pipeline of {found['notebooks']} notebooks, clean; plain Ploomber's kernels {wall['plain']:.0f} s",
             f"{wall['forked']:.0f} s",
             "300 s",
             wall["forked"] <= 300,
