@@ -126,26 +126,18 @@ def pipeline_rows(found: Found) -> list[Row]:
     wall = {kind: found[kind]["wall_s"] for kind in ("plain", "forked", "no_change", "one_knob", "bare")}
     whole = sum(found["by_cell"].values())
     work = ", ".join(f"{kind} {seconds / whole:.0%}" for kind, seconds in found["by_cell"].items())
+    plain, forked, bare = (wall[kind] for kind in ("plain", "forked", "bare"))
+    said = f"pipeline of {found['notebooks']} notebooks, clean; plain Ploomber with kernels {plain:.0f} s"
     return [
-        (
-            f"pipeline of {found['notebooks']} notebooks, clean; plain Ploomber's kernels {wall['plain']:.0f} s",
-            f"{wall['forked']:.0f} s",
-            "300 s",
-            wall["forked"] <= 300,
-        ),
+        (said, f"{forked:.0f} s", "300 s", forked <= 300),
         ("the same without a change", f"{wall['no_change']:.1f} s", "10 s", wall["no_change"] <= 10),
         (
             "the same with one knob changed",
             f"{wall['one_knob']:.1f} s",
             "less than all",
-            wall["one_knob"] < wall["forked"],
+            wall["one_knob"] < forked,
         ),
-        (
-            "these notebooks with nothing but their imports",
-            f"{wall['bare']:.1f} s",
-            "15 s",
-            wall["bare"] <= 15,
-        ),
+        ("these notebooks with nothing but their imports", f"{bare:.1f} s", "15 s", bare <= 15),
         ("of the notebooks' time", work, "", True),
     ]
 
