@@ -289,6 +289,10 @@ class ForkManager(AsyncKernelManager):
             )
         return await super()._async_pre_start_kernel(**kwargs)
 
+    async def _async_interrupt_kernel(self) -> None:
+        if not self.shutting_down:  # else one that has just said its last word is struck in its loop
+            await super()._async_interrupt_kernel()
+
     async def _async_wait(self, pollinterval: float = 0.1) -> None:
         if isinstance(self.provisioner, ForkProvisioner):
             await self.provisioner.ended()

@@ -150,6 +150,7 @@ def test_notebooks_run_side_by_side(forked: Warm, tmp_path: Path) -> None:
 
 def test_kernels_end_by_themselves(forked: Warm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     codes: list[int] = []
+    sent: list[int] = []
     ended = Forked._ended
 
     def told(kernel: Forked, code: int) -> None:
@@ -157,10 +158,12 @@ def test_kernels_end_by_themselves(forked: Warm, tmp_path: Path, monkeypatch: py
         ended(kernel, code)
 
     monkeypatch.setattr(Forked, "_ended", told)
+    monkeypatch.setattr(Forked, "send_signal", lambda _, number: sent.append(number))
     path = notebook(tmp_path, "print('a last word')")
     for _ in range(20):  # ipykernel's threads can wait for each other at the end, until somebody kills them
         run(path)
     assert codes == [0] * 20
+    assert not sent  # an interrupt would find some of them at their last cell
 
 
 def test_forks_share_imports_and_neither_names_nor_chance(forked: Warm, tmp_path: Path) -> None:
