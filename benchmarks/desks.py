@@ -10,11 +10,12 @@ import numpy as np
 from qgtm.adapters.journal import MemoryJournal
 from qgtm.config import load_config
 from qgtm.core.universe import SYMBOLS, TRADED
-from qgtm.engine.desk import Desk
+from qgtm.engine.desk import Desk, Views
 from qgtm.exchange.market.port import Session
 from qgtm.exchange.market.recorded import RecordedMarket
-from qgtm.features.bars import Bars, FloatArray
+from qgtm.features.bars import FloatArray
 from qgtm.features.history import History
+from qgtm.features.seen import Seen
 from qgtm.simulation.replay import Replay
 
 CONFIG = Path(__file__).parents[1] / "qgtm_config.toml"
@@ -34,6 +35,7 @@ class Crossover:
     strength: float = 0.04  # of equity a symbol: twenty of them meet no cap, nor does the book a soft cap
     name: str = "crossover"
     symbols: tuple[str, ...] = TRADED
+    feeds: tuple[str, ...] = ("ohlcv",)
     is_stateful: bool = False
 
     @property
@@ -41,11 +43,11 @@ class Crossover:
         """Return the sessions before the first view."""
         return self.first
 
-    def step(self, carried: object | None, bars: Bars) -> tuple[object | None, FloatArray]:
+    def step(self, carried: object | None, seen: Seen) -> tuple[object | None, FloatArray]:
         """Return no state, and the strength or 0 for each symbol; NaN until warm."""
-        if len(bars) < self.first:
+        if len(seen) < self.first:
             return None, np.full(len(self.symbols), np.nan)
-        close = bars.tail(self.slow).select(self.symbols).close
+        close = seen.tail(self.slow).select(self.symbols).bars.close
         is_above = close[-self.fast :].mean(axis=0) > close.mean(axis=0)
         return None, np.where(is_above, self.strength, 0.0)
 
@@ -57,7 +59,7 @@ class Crossover:
 
 
 def begun_replay(
-    folder: Path, strategies: tuple[Any, ...], band_frac: Decimal | None = None
+    folder: Path, strategies: tuple[Views, ...], band_frac: Decimal | None = None
 ) -> tuple[Replay, tuple[Session, ...]]:
     """Return a replay that has booted, with its journal in memory, and the sessions to walk.
 
