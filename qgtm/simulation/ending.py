@@ -26,7 +26,7 @@ class Ending:
     equity: Decimal
     mode: str
     peak_usd: Decimal
-    acts: int  # commands that people gave
+    acts: int  # commands of people that the daemon has taken: one may wait while it is dead
     wanted: Mapping[str, Decimal] = field(default_factory=dict)
 
 
@@ -47,7 +47,7 @@ def ending_of(story: Story) -> Ending:
         equity=story.exchange.worth(desk.now).equity,
         mode=state.switch.mode.value if state is not None else "",
         peak_usd=state.drawdown.high_water_mark_usd if is_known and state and state.drawdown else Decimal(0),
-        acts=story.disk.last_number,
+        acts=state.command_id if state is not None else 0,
         wanted=_wanted(story),
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from qgtm.config import load_config
+from qgtm.simulation import crash
 from qgtm.simulation.checker import Checker
 from qgtm.simulation.crash import Sweep
 from qgtm.simulation.fault import CLASSES, RAMP_DAYS
@@ -67,6 +68,16 @@ def test_crash_before_or_after_an_effect_heals(seed: int, every: int, first: int
     assert found.crashes > 5
     assert found.twins > 0  # held against copies that did not die
     assert found.broken == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "number"), [(7, 360), (13, 524)])
+def test_acknowledgement_that_waits_while_the_daemon_is_dead_is_a_persons(
+    seed: int, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crash, "TWINS", 1)
+    found = swept(seed, 1, CONFIG, every=1_000_000, first=number)
+    assert (found.crashes, found.twins, found.broken) == (1, 1, [])
 
 
 @pytest.mark.parametrize("path", sorted(SEEDS.glob("*.json")), ids=lambda path: path.stem)
