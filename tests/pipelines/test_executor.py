@@ -1,22 +1,18 @@
 """The executor runs what Ploomber's runs, and looks for the end of a task with pauses."""
 
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ploomber import DAG
+from ploomber.exceptions import DAGBuildError
+from ploomber.executors import Parallel
+from ploomber.products import File
+from ploomber.tasks import PythonCallable
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # Ploomber's own, of the libraries that it leans on
-    from ploomber import DAG
-    from ploomber.exceptions import DAGBuildError
-    from ploomber.executors import Parallel
-    from ploomber.products import File
-    from ploomber.tasks import PythonCallable
-
-    from qgtm.reporting.executor import LOOK_S, PatientParallel
+from qgtm.reporting.executor import LOOK_S, PatientParallel
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 TASK_S = 0.4
