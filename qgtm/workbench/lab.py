@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Timer
 from typing import Final
 
 from qgtm.core.errors import QgtmError
@@ -21,6 +22,7 @@ IMPORTS: Final = ("numpy", "pandas", "holoviews.plotting.mpl")
 # Ploomber's put cells into a notebook when it is opened; the classic notebook fills the screen with advice.
 NOT_WANTED: Final = ("ploomber", "ploomber_extension", "nbclassic")
 CONFIG_PATH: Final = "JUPYTER_CONFIG_PATH"
+MERCY_S: Final = 10.0
 
 
 def main(root: Path, arguments: Sequence[str]) -> int:
@@ -31,8 +33,19 @@ def main(root: Path, arguments: Sequence[str]) -> int:
             [jupyter, *options(root), *arguments], cwd=root, env=environ(os.environ) | address
         )
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # JupyterLab hears it too, and asks before it ends
-        signal.signal(signal.SIGTERM, lambda *_: lab.terminate())
+        signal.signal(signal.SIGTERM, lambda *_: end(lab))
         return lab.wait()
+
+
+def end(lab: "subprocess.Popen[bytes]", mercy_s: float = MERCY_S) -> None:
+    """Ask JupyterLab to end, and kill it if it is still there after `mercy_s` seconds.
+
+    Now and then its server has closed everything and still waits for a thread that waits for work.
+    """
+    lab.terminate()
+    late = Timer(mercy_s, lab.kill)
+    late.daemon = True
+    late.start()
 
 
 def options(root: Path) -> list[str]:

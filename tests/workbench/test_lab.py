@@ -115,6 +115,17 @@ def test_tile_asks_the_server_which_writes_the_strategy_or_says_why_not(running:
     assert '"name": "qgtm-lab"' in page
 
 
+@pytest.mark.parametrize(("does", "code"), [("SIG_IGN", -9), ("SIG_DFL", -15)])
+def test_lab_that_does_not_end_when_it_is_asked_is_killed(does: str, code: int) -> None:
+    told = f"signal.signal(signal.SIGTERM, signal.{does})\nprint(flush=True)\ntime.sleep(600)"
+    command = [sys.executable, "-c", f"import signal, time\n{told}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as stands_in:
+        assert stands_in.stdout is not None
+        stands_in.stdout.readline()
+        lab.end(stands_in, mercy_s=0.3)
+        assert stands_in.wait(PATIENCE_S) == code
+
+
 def seen(tab: Tab, expression: str) -> object:
     """Return what an expression comes to once it is something."""
     for _ in range(int(PATIENCE_S / 0.2)):
