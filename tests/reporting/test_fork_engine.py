@@ -15,7 +15,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from qgtm.reporting import fork_engine, forked_kernel
-from qgtm.reporting.forked_kernel import ADDRESS, Forked, Warm
+from qgtm.reporting.forked_kernel import ADDRESS, Forked, ForkProvisioner, Warm
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2]);"
@@ -157,8 +157,11 @@ def test_kernels_end_by_themselves(forked: Warm, tmp_path: Path, monkeypatch: py
         codes.append(code)
         ended(kernel, code)
 
+    async def struck(_: ForkProvisioner, number: int) -> None:
+        sent.append(number)
+
     monkeypatch.setattr(Forked, "_ended", told)
-    monkeypatch.setattr(Forked, "send_signal", lambda _, number: sent.append(number))
+    monkeypatch.setattr(ForkProvisioner, "send_signal", struck)
     path = notebook(tmp_path, "print('a last word')")
     for _ in range(20):  # ipykernel's threads can wait for each other at the end, until somebody kills them
         run(path)
