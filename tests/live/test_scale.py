@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qgtm.adapters.clock import ManualClock
@@ -20,7 +20,7 @@ from qgtm.live.rig import Rig
 from qgtm.live.scale import Scale
 
 FIRST = date(2026, 1, 5)
-AT = datetime(2026, 2, 1, tzinfo=UTC)
+AT = datetime(2026, 3, 1, tzinfo=UTC)  # after the longest walk of sessions
 
 
 def bars(number: int, **closes: float) -> BarSet:
@@ -91,6 +91,7 @@ def test_scale_goes_on_from_what_was_believed_before_a_restart_and_forgets_on_de
 
 
 @given(st.lists(st.floats(0.5, 2.0), min_size=1, max_size=30))
+@example([1.0] * 30)
 def test_no_move_within_a_half_and_a_double_is_ever_put_aside(moves: list[float]) -> None:
     closes = [100.0]
     for move in moves:
